@@ -43,7 +43,6 @@ from deploy.hardware.npus import npu_named
 from deploy.judging.interpreters import OPTIMISED, REFERENCE, Library, Order, arena_for, import_library, made
 from deploy.judging.samples import Sample
 from deploy.npu.core.library import native
-from deploy.npu.execution.workspace import Packed, WeightCache
 from deploy.tflite.compiled import arena_end, arena_offsets
 from deploy.verifying.npu_inference import NpuInference
 
@@ -111,24 +110,27 @@ def seconds(function: Callable[[], object]) -> float:
 
 
 class Decoding:
-    """Counts the seconds that go into decoding weights, in whichever thread."""
+    """Counts the seconds that the compiled core decodes weights, in whichever thread."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self._packed = WeightCache.pack_streams
+        self._core: Any = native()
 
     def __enter__(self) -> Decoding:
-        def packed(*words: Any, **named: Any) -> Packed | None:
-            start = time.perf_counter()
-            found = self._packed(*words, **named)
-            self.seconds += time.perf_counter() - start
-            return found
+        if self._core is not None:
+            pack = self._pack = self._core.pack
 
-        WeightCache.pack_streams = packed  # type: ignore[method-assign]
+            def packed(*words: Any) -> list[int]:
+                found: list[int] = []
+                self.seconds += seconds(lambda: found.extend(pack(*words)))
+                return found
+
+            self._core.pack = packed
         return self
 
     def __exit__(self, *_error: object) -> None:
-        WeightCache.pack_streams = self._packed  # type: ignore[method-assign]
+        if self._core is not None:
+            self._core.pack = self._pack
 
 
 def in_the_core(inference: NpuInference) -> str:

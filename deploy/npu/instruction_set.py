@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Generic, Protocol, TypeVar
 
 from deploy.npu.core.records import Record, Tables
-from deploy.npu.execution.workspace import Pack, Workspace
-from deploy.npu.stream.commands import Command, CommandSet
+from deploy.npu.core.weights import Packing
+from deploy.npu.execution.workspace import Workspace
+from deploy.npu.stream.commands import Command, CommandSet, Settings
 from deploy.npu.stream.operations import Operation
 from deploy.npu.timing.cycles import OperationTime
 
@@ -20,10 +21,13 @@ AnyOperation = TypeVar("AnyOperation", bound=Operation)
 
 
 class Registers(Protocol):
-    """The registers that a command stream sets; they keep their values between operations."""
+    """The registers that a command stream sets; they keep their values between operations.
 
-    def set(self, command: Command) -> None:
-        """Take over what a command sets."""
+    Attributes:
+        settings: what was set.
+    """
+
+    settings: Settings
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Kind(Generic[AnyOperation]):
     execute: Callable[[AnyOperation, Workspace], None]
     translate: Callable[[AnyOperation, Tables], Record] | None
     time: Callable[..., OperationTime]
-    pack: Pack | None = None
+    pack: Packing | None = None
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,9 @@ class InstructionSet:
     Attributes:
         registers: makes the registers, none of them set, of an NPU.
         ignored: commands without a meaning here: program order is execution order, nothing has to be waited for.
-            Every other command sets a register.
-        roles: name of each command that sets no register -> the kind of operation that it starts, or None.
+            Every other command sets a register, or is refused.
+        refused: name of each command that is not modelled -> what it is.
+        roles: name of each other command that sets no register -> the kind of operation that it starts, or None.
     """
 
     commands: CommandSet
@@ -66,6 +71,7 @@ class InstructionSet:
     kinds: tuple[Kind[Any], ...]
     stop: IntEnum
     ignored: tuple[IntEnum, ...]
+    refused: Mapping[str, str] = field(default_factory=dict)
     roles: dict[str, Kind[Any] | None] = field(init=False, repr=False)
     _by_operation: dict[type[Operation], Kind[Any]] = field(init=False, repr=False)
 

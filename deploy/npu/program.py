@@ -14,7 +14,7 @@ from deploy.npu.architecture import Architecture
 from deploy.npu.core.ahead import weights_ahead
 from deploy.npu.core.library import native
 from deploy.npu.core.translation import RunInCore, TranslatedProgram
-from deploy.npu.errors import NpuError
+from deploy.npu.errors import NpuError, UnsupportedError
 from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.workspace import WeightCache, Workspace
 from deploy.npu.instruction_set import InstructionSet
@@ -75,16 +75,21 @@ def decode(stream: NDArray[np.uint32], architecture: Architecture) -> Program:
     instructions = architecture.instruction_set
     registers, roles = instructions.registers(architecture.design), instructions.roles
     operations: list[Operation] = []
-    for command in split(stream, instructions.commands):
-        if command.code._name_ not in roles:  # ``name`` takes four times as long, and there are thousands of them
-            registers.set(command)
-            continue
-        kind = roles[command.code._name_]
+    for command in split(stream, instructions.commands, registers.settings):
+        name = command.code._name_  # ``name`` takes four times as long
+        if name in instructions.refused:
+            raise UnsupportedError(
+                instructions.refused[name],
+                command=name,
+                offset=command.offset,
+                parameters={"parameter": command.parameter, "payload": command.payload},
+            )
+        kind = roles[name]
         if kind is not None:
             try:
                 operations.append(kind.read(registers, command, len(operations)))
             except NpuError as error:
-                error.locate(command=command.code.name, offset=command.offset, operation=len(operations))
+                error.locate(command=name, offset=command.offset, operation=len(operations))
                 raise
         elif command.code is instructions.stop:
             return Program(architecture, tuple(operations), True, command.offset // 4 + 1)

@@ -12,7 +12,8 @@ from deploy.npu.core.convolution import translate_convolution
 from deploy.npu.core.elementwise import translate_elementwise
 from deploy.npu.core.pooling import translate_pooling
 from deploy.npu.core.transfer import translate_transfer
-from deploy.npu.core.weights import pack, u55_order
+from deploy.npu.core.u55_weights import u55_order
+from deploy.npu.core.weights import Packing
 from deploy.npu.execution.convolution import convolve
 from deploy.npu.execution.dma import copy
 from deploy.npu.execution.u55_elementwise import elementwise
@@ -33,7 +34,7 @@ from deploy.npu.stream.u55_registers import U55RegisterValues
 from deploy.npu.timing.cycles import convolution_time, dma_time, elementwise_time, pooling_time
 from deploy.npu.weights.u55_layout import unpack
 
-_PACK = partial(pack, u55_order)
+_PACK = Packing(u55_order)
 _KINDS = (
     Kind(
         ConvolutionOperation,

@@ -14,14 +14,14 @@ from deploy.npu.core.u85_convolution import translate_u85_convolution
 from deploy.npu.core.u85_elementwise import translate_u85_elementwise
 from deploy.npu.core.u85_pooling import translate_u85_pooling
 from deploy.npu.core.u85_weights import u85_order
-from deploy.npu.core.weights import pack
+from deploy.npu.core.weights import Packing
 from deploy.npu.execution.resize import resize
 from deploy.npu.execution.rows_dma import copy_rows
 from deploy.npu.execution.u85_convolution import convolve_u85
 from deploy.npu.execution.u85_elementwise import elementwise
 from deploy.npu.execution.u85_pooling import pool
 from deploy.npu.instruction_set import InstructionSet, Kind
-from deploy.npu.stream.u85_commands import COMMANDS, Cmd0
+from deploy.npu.stream.u85_commands import COMMANDS, Cmd0, Cmd1
 from deploy.npu.stream.u85_operations import (
     ResizeOperation,
     RowsDmaOperation,
@@ -40,7 +40,7 @@ from deploy.npu.stream.u85_registers import U85RegisterValues
 from deploy.npu.timing.u85_cycles import dma_time, mac_time, output_time
 from deploy.npu.weights.u85_layout import unpack
 
-_PACK = partial(pack, u85_order)
+_PACK = Packing(u85_order)
 _KINDS = (
     Kind(
         U85ConvolutionOperation,
@@ -91,4 +91,5 @@ U85 = InstructionSet(
     kinds=_KINDS,
     stop=Cmd0.NPU_OP_STOP,
     ignored=(Cmd0.NPU_OP_DMA_WAIT, Cmd0.NPU_OP_KERNEL_WAIT, Cmd0.NPU_OP_PMU_MASK, Cmd0.NPU_OP_IRQ),
+    refused={Cmd1.NPU_OP_BRANCH.name: "a branch"},  # no source describes its condition
 )

@@ -23,7 +23,9 @@ from deploy.hardware.npus import Npu
 from deploy.judging.float_parts import defined, inner_names, leaves_memory
 from deploy.judging.oracles import MakeKernels
 from deploy.judging.reference import ReferenceKernels
+from deploy.npu.core.library import native
 from deploy.npu.execution.memory import Memory
+from deploy.npu.instruction_set import InstructionSet
 from deploy.npu.program import PreparedRun, Program, decoded
 from deploy.npu.regions import ARENA, CONSTANTS, FAST, region_config
 from deploy.npu.stream.operations import Operation
@@ -76,6 +78,7 @@ class NpuInference:
         self._model = model
         self._memories = memories
         self._architecture = _architecture(npu_config)
+        _load(self._architecture)
         if not model.operators:
             raise BadInputError("the model has no operators")
         self._offsets = arena_offsets(model)
@@ -344,6 +347,12 @@ def _architecture(npu_config: Npu) -> npu.Architecture:
         return npu.Architecture(npu_config.family, npu_config.macs)
     except npu.NpuError as error:
         raise BadInputError(f"{npu_config.name} has no functional model: {error}") from error
+
+
+def _load(architecture: npu.Architecture) -> InstructionSet:
+    """Import what an inference computes with: who makes one runs it, and its first run has other things to do."""
+    native()
+    return architecture.instruction_set
 
 
 def _check_configuration(config_word: int | None, npu_config: Npu) -> None:

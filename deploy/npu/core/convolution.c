@@ -494,7 +494,7 @@ enum outcome convolution(struct run *run, const struct operation *operation, con
     const int64_t covered = (operation->kernel_height - 1) * operation->dilation_y + 1;
     int64_t *sums = operation->keeps_sums || operation->leaves_sums ? kept_sums(run, item) : NULL;
     struct block block = {.run = run, .operation = operation, .weights = weights};
-    struct depthwise all;
+    struct depthwise all = {.ring = 0}; /* unless the convolution is one */
     block.whole = weights->largest * source.magnitude < (int64_t)1 << 31 &&
                   (operation->depthwise || operation->dilation_x == 1 || weights->segments == 1);
     block.sums = sums; /* that there are some, the output stages have to know */
@@ -527,7 +527,8 @@ bool weights_hold(const struct run *run, const struct operation *operation, cons
 {
     const struct packed_stream *streams =
         (const struct packed_stream *)(const void *)((const uint8_t *)weights + weights->streams);
-    if (weights->stream_count != operation->streams) {
+    const int64_t count = __atomic_load_n(&weights->stream_count, __ATOMIC_ACQUIRE);
+    if (count == 0 || count != operation->streams) {
         return false;
     }
     for (int64_t i = 0; i < operation->streams; i++) {

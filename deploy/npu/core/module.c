@@ -101,6 +101,7 @@ static const struct number numbers[] = {
     NUMBER(CHANNELS),
     NUMBER(PACKED),
     NUMBER(TOO_WIDE),
+    NUMBER(NO_ROOM),
 };
 
 static PyObject *number_values(void)
@@ -144,7 +145,7 @@ static PyMethodDef methods[] = {
     {"look_up", (PyCFunction)(void (*)(void))look_up, METH_FASTCALL, "Entries of a table for bytes."},
     {"find_levels", (PyCFunction)(void (*)(void))find_levels, METH_FASTCALL, "Floats to 256 levels."},
     {"packed_bytes", measure_packed, METH_VARARGS, "Bytes that packed weights take."},
-    {"pack", pack_streams, METH_VARARGS, "Pack weights and scales; says how it went."},
+    {"pack", pack, METH_VARARGS, "Pack weights and scales; says how it went."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -23,10 +23,18 @@ ORDER: list[str]
 def packed_bytes(order: Any, streams: int, /) -> int:
     """Bytes of room for packed weights of so many streams."""
 
-def pack(order: Any, streams: Sequence[Any], records: Sequence[Any], room: Any, /) -> bool:
-    """Pack weights into room of zeros; False where one of the streams is damaged.
+def pack(jobs: Sequence[tuple[Any, Sequence[Any], Sequence[Any], Any]], over: Any, /) -> list[int]:
+    """Pack weights, each an order, weight streams, scale streams, and room of zeros, without the interpreter.
 
-    The room has their addresses: they must not change or go away as long as it is used.
+    The room has the streams' addresses: they must not change or go away as long as it is used. A prepared program
+    may have it before it is packed, and uses it once it is.
+
+    Args:
+        jobs: that many.
+        over: bytes; once the first one is not 0, nothing is begun any more.
+
+    Returns:
+        How each went: PACKED, TOO_WIDE, NO_ROOM, or another number for damaged streams, and what was not begun.
     """
 
 class Prepared:

@@ -1,7 +1,8 @@
 /* What the core is given: a translated program, as plain structs of 64-bit words.
  *
  * The Python side (translation.py) fills them by the names in FIELDS, which the module hands out, so that the
- * order of the members stands here alone. All that is checked is checked there: addresses lie in their regions,
+ * order of the members stands here; what belongs together, as a map, is filled as a whole in that order, which the
+ * tests hold. All that is checked is checked there: addresses lie in their regions,
  * types, modes and sizes are ones that the code below handles. */
 
 #ifndef NPU_CORE_RECORD_H
@@ -228,7 +229,7 @@ static inline int64_t shift_of(int64_t scale_word)
 /* Weights and scales of a convolution, see weights.h. Offsets are bytes from the start of this struct. */
 struct packed_weights {
     int64_t streams; /* that they were decoded from: address and size of each, which stay where they are */
-    int64_t stream_count;
+    int64_t stream_count; /* 0 until all else is there */
     int64_t scales;   /* rows of a word a channel, see below */
     int64_t weights;  /* blocks of channels, segments, pairs, channels, both of a pair */
     int64_t size;     /* of a weight, in bytes: 1 where all fit, else 2 */

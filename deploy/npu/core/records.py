@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -27,7 +27,6 @@ from deploy.npu.stream.operations import (
     FeatureMap,
     Function,
     Operation,
-    Padding,
     Rounding,
     Scale,
     Three,
@@ -38,8 +37,10 @@ from deploy.npu.stream.pooling import PoolingOperation
 SUM = np.dtype(np.int64)
 """Type of the sums that operations leave for others."""
 
-Words = dict[str, int]
-"""Members of the core's ``struct operation`` by their names; those that are left out are 0."""
+Words = dict[str, int | tuple[int, ...]]
+"""Members of the core's ``struct operation`` by their names; those that are left out are 0.
+
+Several are for the member of that name and those behind it: those of a part of the record, in its order."""
 
 _ROUNDINGS = {
     Rounding.TFL: "ROUNDING_TFL",
@@ -51,26 +52,6 @@ _ROUNDINGS = {
 
 Chained: TypeAlias = tuple[int, Three, np.dtype[np.generic]]
 """A buffer between operations, and extents and type of a map in it."""
-
-
-_PLACED = ("region", "type", "height", "width", "depth", "first_piece", "pieces", "dense")
-"""Members of a map but for the zero point."""
-
-
-class _MapMembers(NamedTuple):
-    """Names of the members of a map.
-
-    Attributes:
-        words: all but the zero point.
-    """
-
-    words: tuple[str, ...]
-    zero_point: str
-
-
-@functools.cache
-def _map_members(name: str) -> _MapMembers:
-    return _MapMembers(tuple(f"{name}.{member}" for member in _PLACED), f"{name}.zero_point")
 
 
 class Record(NamedTuple):
@@ -129,15 +110,13 @@ class Tables:
             self.memory.check(fm.region, 0, 0, write=True)
         if (known := self._maps.get(fm)) is None:
             check_size(self.memory, fm)
-            stored, size = pieces(fm.as_stored), fm.dtype.itemsize
-            for piece in stored:
-                self.memory.check_strided(fm.region, piece.address, piece.extents, piece.strides, size)
-            known = self._array(fm.region, fm.extents, fm.dtype, stored, fm.axes, fm.reversed_axis)
-            self._maps[fm] = known
-        member = _map_members(name)
-        words = dict(zip(member.words, known, strict=True))
-        words[member.zero_point] = fm.zero_point
-        return words
+            start, stored = _stored(fm, self.numbers["PIECE_DIMENSIONS"])
+            for piece, _ in stored:
+                place, size = start + piece.address, fm.dtype.itemsize
+                self.memory.check_strided(fm.region, place, piece.extents, piece.strides, size)
+            words = [[start + address, *others] for _, (address, *others) in stored]
+            known = self._maps[fm] = self._array(fm.region, fm.extents, fm.dtype, words, fm.zero_point)
+        return {f"{name}.region": known}
 
     def array(
         self,
@@ -145,32 +124,29 @@ class Tables:
         region: int | None,
         extents: Three,
         dtype: np.dtype[np.generic],
-        stored: Sequence[Piece],
-        axes: Three = (0, 1, 2),
-        reversed_axis: int | None = None,
+        stored: Piece,
+        zero_point: int = 0,
     ) -> Words:
-        """What a map is but for the meaning of its elements; the pieces are those of it as it is stored."""
-        found = self._array(region, extents, dtype, stored, axes, reversed_axis)
-        return dict(zip(_map_members(name).words, found, strict=True))
+        """A map that is one piece."""
+        words = _piece_words(stored, extents, dtype.itemsize, self.numbers["PIECE_DIMENSIONS"])
+        return {f"{name}.region": self._array(region, extents, dtype, [words], zero_point)}
 
     def _array(
         self,
         region: int | None,
         extents: Three,
         dtype: np.dtype[np.generic],
-        stored: Sequence[Piece],
-        axes: Three,
-        reversed_axis: int | None,
+        stored: Sequence[list[int]],
+        zero_point: int,
     ) -> tuple[int, ...]:
-        """The same in the order of the members' names."""
+        """The members of a map, of the words of its pieces."""
         dimensions, size = self.numbers["PIECE_DIMENSIONS"], dtype.itemsize
-        found = [_piece_words(piece, extents, size, axes, reversed_axis, dimensions) for piece in stored]
         first = len(self.pieces)
-        self.pieces += found
+        self.pieces += stored
         height, width, depth = extents
-        dense = len(found) == 1 and found[0][1:] == _one_run(height * width * depth, size, dimensions)
+        dense = len(stored) == 1 and _is_one_run(stored[0], height * width * depth, size, dimensions)
         kind = _type_number(size, dtype.kind)
-        return self.region(region), kind, height, width, depth, first, len(found), int(dense)
+        return self.region(region), kind, height, width, depth, zero_point, first, len(stored), int(dense)
 
     def _chained(self, name: str, fm: FeatureMap, buffer: int, *, write: bool) -> Words:
         """A map in a buffer between operations, which holds what was put there last."""
@@ -182,9 +158,7 @@ class Tables:
         strides = (fm.width * fm.depth * size, fm.depth * size, size)
         whole = [slice(0, extent) for extent in fm.extents]
         piece = Piece(whole[0], whole[1], whole[2], 0, fm.extents, strides)
-        words = self.array(name, region, fm.extents, fm.dtype, [piece])
-        words[_map_members(name).zero_point] = fm.zero_point
-        return words
+        return self.array(name, region, fm.extents, fm.dtype, piece, fm.zero_point)
 
     def left(self, fm: FeatureMap) -> Words:
         """What an operation has in place of an OFM that leaves sums, of the extents of a map."""
@@ -219,7 +193,7 @@ class Tables:
             UnsupportedError: a batch would write memory that it shares.
         """
         self.memory.check(region, address, length, write=write)
-        return {f"{name}.region": self.region(region), f"{name}.address": address, f"{name}.length": length}
+        return {f"{name}.region": (self.region(region), address, length)}
 
     def streams(self, streams: tuple[AddressRange, ...]) -> Words:
         """The streams of a convolution.
@@ -231,7 +205,7 @@ class Tables:
         for stream in streams:
             self.memory.check(stream.region, stream.address, stream.length)
             self.ranges.append((self.region(stream.region), stream.address, stream.length))
-        return {"first_stream": first, "streams": len(streams)}
+        return {"first_stream": (first, len(streams))}
 
     def output(self, operation: BlockOperation, *, wide: bool = False) -> Words:
         """The OFM, whose elements may be of 64 bits where it is wide, and the output stage.
@@ -254,12 +228,14 @@ class Tables:
         return {
             **self.map("ofm", ofm, write=True, wide=wide),
             **scale("scale", operation.applied_scale),
-            "function": int(function),
-            "table": self.memory.design.table_address + (activation.table or 0),
-            "minimum": activation.minimum,
-            "maximum": activation.maximum,
-            "index_type": _type_number(index.itemsize, index.kind),
-            "rounding": self.numbers[_ROUNDINGS[operation.rounding]],
+            "function": (
+                int(function),
+                self.memory.design.table_address + (activation.table or 0),
+                activation.minimum,
+                activation.maximum,
+                _type_number(index.itemsize, index.kind),
+                self.numbers[_ROUNDINGS[operation.rounding]],
+            ),
         }
 
 
@@ -276,18 +252,16 @@ def chained_by(operation: Operation) -> Chained | None:
 
 
 def _sums(fm: FeatureMap) -> FeatureMap:
-    return replace(fm, chain=ACCUMULATORS, dtype=SUM, zero_point=0, axes=(0, 1, 2), reversed_axis=None)
+    return fm._replace(chain=ACCUMULATORS, dtype=SUM, zero_point=0, axes=(0, 1, 2), reversed_axis=None)
 
 
 def _type_number(size: int, kind: str) -> int:
     return 2 * (size.bit_length() - 1) + (kind == "i")
 
 
-def scale(name: str, found: Scale | None) -> Words:
+def scale(name: str, found: Scale | None, away: int = 0) -> Words:
     """A scale, or none."""
-    if found is None:
-        return {}
-    return {f"{name}.used": 1, f"{name}.multiplier": found.multiplier, f"{name}.shift": found.shift}
+    return {} if found is None else {f"{name}.used": (1, found.multiplier, found.shift, away)}
 
 
 def window(operation: BlockOperation) -> Words:
@@ -304,29 +278,52 @@ def window(operation: BlockOperation) -> Words:
     if inner != (ifm.height, ifm.width) or height * width * ifm.depth > MAX_ELEMENTS:
         raise NotCovered
     return {
-        "kernel_height": kernel.height,
-        "kernel_width": kernel.width,
-        "stride_y": kernel.stride_y,
-        "stride_x": kernel.stride_x,
-        "dilation_y": kernel.dilation_y,
-        "dilation_x": kernel.dilation_x,
-        "upscale": int(operation.upscale),
-        **_padding(padding),
+        "kernel_height": (
+            *(kernel.height, kernel.width, kernel.stride_y, kernel.stride_x, kernel.dilation_y, kernel.dilation_x),
+            *(padding.top, padding.left, padding.bottom, padding.right),
+            int(operation.upscale),
+        )
     }
 
 
-def _padding(padding: Padding) -> Words:
-    return {side: getattr(padding, side) for side in ("top", "left", "bottom", "right")}
+def _stored(fm: FeatureMap, dimensions: int) -> tuple[int, Sequence[tuple[Piece, list[int]]]]:
+    """Where a map begins, and its pieces with their words, whose addresses are counted from there.
+
+    Without other tiles than the first one, maps of a shape are the same but for that.
+    """
+    stored = fm.as_stored
+    if stored.height0 < stored.height or stored.width0 < stored.width:
+        return 0, _pieces(fm, dimensions)
+    return fm.bases[0], _pieces(fm._replace(region=0, bases=_NOWHERE, zero_point=0), dimensions)
+
+
+_NOWHERE = (0, 0, 0, 0)
+
+
+@functools.lru_cache(maxsize=1024)  # a network has many maps of a shape, and its parts, when they are split, more
+def _pieces(fm: FeatureMap, dimensions: int) -> tuple[tuple[Piece, list[int]], ...]:
+    """The pieces of a map with their words."""
+    size = fm.dtype.itemsize
+    return tuple(
+        (piece, _piece_words(piece, fm.extents, size, dimensions, fm.axes, fm.reversed_axis))
+        for piece in pieces(fm.as_stored)
+    )
 
 
 def _piece_words(
-    piece: Piece, extents: Three, size: int, axes: Three, reversed_axis: int | None, dimensions: int
+    piece: Piece,
+    extents: Three,
+    size: int,
+    dimensions: int,
+    axes: Three = (0, 1, 2),
+    reversed_axis: int | None = None,
 ) -> list[int]:
     """A piece of a map as it is stored, as words of ``struct piece``.
 
     The dense array is of the map itself, so what is transposed or backwards in memory has steps of its own there.
     """
-    own = (extents[1] * extents[2] * size, extents[2] * size, size)
+    _, width, depth = extents
+    own = (width * depth * size, depth * size, size)
     steps = [own[axis] for axis in axes]
     starts = (piece.rows.start, piece.columns.start, piece.channels.start)
     position = starts[0] * steps[0] + starts[1] * steps[1] + starts[2] * steps[2]
@@ -362,7 +359,7 @@ def _merged(
     return (counts, memory, dense) if counts else ([1], [strides[-1]], [steps[-1]])
 
 
-def _one_run(count: int, size: int, dimensions: int) -> list[int]:
-    """The words behind the address of a piece that is one run of elements without gaps."""
-    ones, zeros = [1] * (dimensions - 1), [0] * (dimensions - 1)
-    return [0, *ones, count, *zeros, size, *zeros, size]
+def _is_one_run(words: Sequence[int], count: int, size: int, dimensions: int) -> bool:
+    """Whether a piece is one run of so many elements without gaps: all of them are in its last dimension."""
+    _, position, *rest = words
+    return position == 0 and rest[dimensions - 1 :: dimensions] == [count, size, size]

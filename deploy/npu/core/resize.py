@@ -26,4 +26,4 @@ def translate_resize(operation: ResizeOperation, tables: Tables) -> Record:
 
 
 def _sampling(name: str, found: AxisSampling) -> Words:
-    return {f"{name}.parts": found.parts, f"{name}.step": found.step, f"{name}.offset": found.offset}
+    return {f"{name}.parts": (found.parts, found.step, found.offset)}

@@ -37,15 +37,10 @@ def _indexed(end: RowsEnd, operation: RowsDmaOperation, tables: Tables, *, write
     shape, strides = (operation.planes, operation.rows), (plane_step, 4)
     tables.memory.strided(indices.region, indices.address, shape, strides, np.dtype("<i4"))
     return {
-        **_rows("indexed", tables.region(end.region), end.address, end.stride, end.plane_stride),
-        **_rows("indices", tables.region(indices.region), indices.address, 4, plane_step),
+        "indexed.region": (tables.region(end.region), end.address, end.stride, end.plane_stride),
+        "indices.region": (tables.region(indices.region), indices.address, 4, plane_step),
         "highest_index": operation.highest_index,
     }
-
-
-def _rows(name: str, region: int, address: int, step: int, plane_step: int) -> Words:
-    words = {"region": region, "address": address, "step": step, "plane_step": plane_step}
-    return {f"{name}.{word}": value for word, value in words.items()}
 
 
 def _end(name: str, end: RowsEnd, operation: RowsDmaOperation, tables: Tables, *, write: bool = False) -> Words:
@@ -54,4 +49,4 @@ def _end(name: str, end: RowsEnd, operation: RowsDmaOperation, tables: Tables, *
     tables.memory.strided(end.region, end.address, extents, strides, np.dtype(np.uint8), write=write)
     whole = [slice(0, extent) for extent in extents]
     piece = Piece(whole[0], whole[1], whole[2], end.address, extents, strides)
-    return tables.array(name, end.region, extents, np.dtype(np.uint8), [piece])
+    return tables.array(name, end.region, extents, np.dtype(np.uint8), piece)

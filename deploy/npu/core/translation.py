@@ -67,9 +67,12 @@ class TranslatedProgram:
         for number, operation in enumerate(operations):  # of the records no more than one is there at a time
             words, prepare = _translated(number, operation, instructions, tables)
             self._prepare.append(prepare)
-            start = number * length
             for name, value in words.items():
-                rows[start + fields[name]] = value
+                place = number * length + fields[name]
+                if isinstance(value, tuple):
+                    rows[place : place + len(value)] = array("q", value)
+                else:
+                    rows[place] = value
         self._chain_bytes, self._chained = tables.chain_bytes, tables.left_in_chains
         self._operations = np.asarray(rows)
         self._pieces, self._ranges = _table(tables.pieces), _table(tables.ranges)
@@ -88,7 +91,8 @@ class TranslatedProgram:
 
         Args:
             workspace: that memory, and where packed weights are found.
-            offered: packed weights by the numbers of operations, perhaps, which may become more.
+            offered: packed weights by the numbers of operations, perhaps, or room that is filled meanwhile; others
+                may come to be.
         """
         memory = workspace.memory
         rooms = self._chain_rooms(memory)
@@ -117,7 +121,8 @@ class TranslatedProgram:
         rooms: list[NDArray[np.uint8] | None],
     ) -> Any:
         # Packed weights point at streams, which stay as long as these do.
-        weights = self._weights.copy()
+        weights = [offered.get(number, known) for number, known in enumerate(self._weights)]
+        self._weights[:] = weights
 
         def ask(number: int) -> NDArray[np.uint8] | None:
             found = offered.get(number)

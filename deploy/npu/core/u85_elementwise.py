@@ -34,4 +34,4 @@ def _operand_scale(name: str, found: OperandScale, operation: U85ElementwiseOper
         return {}
     if operation.ifm.dtype.itemsize == 4:
         raise NotCovered
-    return {**scale(name, Scale(found.multiplier, found.shift)), f"{name}.away": found.first_half}
+    return scale(name, Scale(found.multiplier, found.shift), found.first_half)

@@ -512,18 +512,16 @@ enum packing pack_weights(const struct weight_order *order, const struct bytes *
         const int64_t largest = add_up(order, weights, has_sums(order) ? rows + ROW_SUM * channels : NULL);
         note_streams(noted, streams, stream_count);
         note_streams(noted + stream_count, records, record_count);
-        *packed = (struct packed_weights){
-            .streams = (uint8_t *)noted - start,
-            .stream_count = stream_count + record_count,
-            .scales = (uint8_t *)rows - start,
-            .weights = weights - start,
-            .size = order->size,
-            .channels = channels,
-            .segments = into.segments,
-            .pairs = into.pairs,
-            .narrow = is_narrow(order, rows, largest),
-            .largest = largest,
-        };
+        packed->streams = (uint8_t *)noted - start;
+        packed->scales = (uint8_t *)rows - start;
+        packed->weights = weights - start;
+        packed->size = order->size;
+        packed->channels = channels;
+        packed->segments = into.segments;
+        packed->pairs = into.pairs;
+        packed->narrow = is_narrow(order, rows, largest);
+        packed->largest = largest;
+        __atomic_store_n(&packed->stream_count, stream_count + record_count, __ATOMIC_RELEASE);
     }
     return found;
 }

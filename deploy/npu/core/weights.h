@@ -84,9 +84,10 @@ struct bytes {
 /* Room that packed weights of so many streams take, at whatever address it begins. */
 int64_t packed_bytes(const struct weight_order *order, int64_t streams);
 
-enum packing { PACKED, DAMAGED, TOO_WIDE, NO_ROOM };
+enum packing { PACKED, DAMAGED, TOO_WIDE, NO_ROOM, NOT_BEGUN };
 
-/* Packs weights into room of that size, all of it 0. Whatever is wrong with a stream, it is DAMAGED: NumPy then
+/* Packs weights into room of that size, all of it 0; that it holds streams is the last that is written, so that
+ * another thread may look at it meanwhile. Whatever is wrong with a stream, it is DAMAGED: NumPy then
  * says what it is; TOO_WIDE if a weight does not fit the size that the order says, and a larger one has to be
  * tried. The streams are to stay as they are as long as the packed weights are used. */
 enum packing pack_weights(const struct weight_order *order, const struct bytes *streams, int64_t stream_count,

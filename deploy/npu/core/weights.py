@@ -3,80 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from deploy.hardware.designs import U55Design
 from deploy.npu.core.library import native
 from deploy.npu.execution.workspace import Packed
 from deploy.npu.stream.convolution import ConvolutionOperation
 from deploy.npu.stream.operations import SUB_KERNEL
-from deploy.npu.weights import u55_layout
 from deploy.npu.weights.unpacked import SPANS, Streams
 
 Order = dict[str, int]
 """Members of ``struct weight_order`` by their names."""
 
 
-def pack(
-    order_of: Callable[[Any, Any], Order],
-    operation: ConvolutionOperation,
-    design: Any,
-    streams: Streams,
-    records: Streams,
-) -> Packed | None:
-    """Pack the weights of a family's convolution.
+class Packing:
+    """Packs the weights of a family's convolutions.
 
     Args:
-        order_of: called with the operation and the NPU's design; all that depends on the family.
-        operation: whose weights they are.
-        design: of the NPU.
-        streams: of weights.
-        records: of scales.
-
-    Returns:
-        The packed weights; None where a stream is damaged: NumPy says in which way.
+        order_of: called with an operation and the NPU's design; all that depends on the family.
     """
-    core = native()
-    if core is None:
-        raise AssertionError("weights are packed for the compiled core alone")
-    order = order_of(operation, design)
-    for size in (1, 2):
+
+    def __init__(self, order_of: Callable[[Any, Any], Order]) -> None:
+        self._order_of = order_of
+
+    def __call__(
+        self, operation: ConvolutionOperation, design: Any, streams: Streams, records: Streams
+    ) -> Packed | None:
+        """Pack weights.
+
+        Args:
+            operation: whose weights they are.
+            design: of the NPU.
+            streams: of weights.
+            records: of scales.
+
+        Returns:
+            The packed weights; None where a stream is damaged: NumPy says in which way.
+
+        Raises:
+            MemoryError: the host has no room for it.
+        """
+        core = native()
+        if core is None:
+            raise AssertionError("weights are packed for the compiled core alone")
+        for size in (1, 2):
+            words = self.words(core, operation, design, size)
+            room = np.zeros(core.packed_bytes(words, len(streams) + len(records)), np.uint8)
+            [found] = core.pack([(words, streams, records, room)], b"\0")
+            if found == core.NUMBERS["NO_ROOM"]:
+                raise MemoryError
+            if found != core.NUMBERS["TOO_WIDE"]:
+                return Packed(room, (*streams, *records)) if found == core.NUMBERS["PACKED"] else None
+        raise AssertionError("weights have 9 bits and an offset of 5")
+
+    def words(
+        self, core: ModuleType, operation: ConvolutionOperation, design: Any, size: int = 1
+    ) -> NDArray[np.int64]:
+        """Words of ``struct weight_order`` for weights of that many bytes each."""
+        order = self._order_of(operation, design)
         order["size"] = size
-        words = np.array([order[name] for name in core.ORDER], np.int64)
-        packed = np.zeros(core.packed_bytes(words, len(streams) + len(records)), np.uint8)
-        found = core.pack(words, streams, records, packed)
-        if found != core.NUMBERS["TOO_WIDE"]:
-            return Packed(packed, (*streams, *records)) if found == core.NUMBERS["PACKED"] else None
-    raise AssertionError("weights have 9 bits and an offset of 5")
-
-
-def u55_order(operation: ConvolutionOperation, design: U55Design) -> Order:
-    """The order of Ethos-U55 and U65."""
-    layout = u55_layout.layout_of(operation, design, 0)
-    # Depth-first, an IFM block is what comes between OFM ublocks.
-    whole = -(-layout.ifm_block // layout.ifm_step) * layout.ifm_step
-    return {
-        **common_order(operation),
-        "own_blocks": 1,
-        "ofm_ublock": layout.ofm_ublock,
-        "group": 1,
-        "ifm_block": layout.ifm_block,
-        "serpentine": 0,
-        "ifm_ublock": layout.ifm_step if layout.part_kernel_first else whole,
-        "ifm_step": layout.ifm_step,
-        "downwards": 0,
-        "stride_y": 1,
-        "stride_x": 1,
-        "multiple": layout.multiple,
-        "gap": 0,
-        "fast": 0,
-        "strict": 0,
-        "bias_bytes": 5,
-        "multiplier_bytes": 4,
-        "multiplier_bits": 32,
-    }
+        return np.array([order[name] for name in core.ORDER], np.int64)
 
 
 def common_order(operation: ConvolutionOperation) -> Order:

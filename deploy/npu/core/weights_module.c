@@ -10,7 +10,7 @@
 
 #define WORD ((Py_ssize_t)8)
 
-enum { MOST_STREAMS = 16 };
+enum { MOST_STREAMS = 4 }; /* of weights, or of scales: one a core */
 
 /* Streams that are held while the interpreter does other things. */
 struct held {
@@ -74,39 +74,96 @@ PyObject *measure_packed(PyObject *module, PyObject *words)
     return PyLong_FromLongLong(packed_bytes(&order, streams));
 }
 
-PyObject *pack_streams(PyObject *module, PyObject *words)
-{
-    PyObject *given, *streams, *records, *room, *result = NULL;
+/* Weights that are to be packed, and what came of it. */
+struct job {
     struct weight_order order;
-    struct held of_weights = {.count = 0}, of_scales = {.count = 0};
-    Py_buffer to = {.obj = NULL};
-    (void)module;
-    if (!PyArg_ParseTuple(words, "OOOO", &given, &streams, &records, &room) || take_order(given, &order) < 0) {
-        return NULL;
+    struct held weights, scales;
+    Py_buffer room;
+    enum packing found;
+};
+
+static int take_job(PyObject *given, struct job *job)
+{
+    PyObject *order, *streams, *records, *room;
+    if (!PyArg_ParseTuple(given, "OOOO", &order, &streams, &records, &room) ||
+        take_order(order, &job->order) < 0 || hold(streams, &job->weights) < 0 ||
+        hold(records, &job->scales) < 0 || PyObject_GetBuffer(room, &job->room, PyBUF_WRITABLE) < 0) {
+        return -1;
     }
-    if (hold(streams, &of_weights) == 0 && hold(records, &of_scales) == 0 &&
-        PyObject_GetBuffer(room, &to, PyBUF_WRITABLE) == 0) {
-        if (to.len < packed_bytes(&order, of_weights.count + of_scales.count) || (uintptr_t)to.buf % WORD != 0 ||
-            of_scales.count > order.cores || of_weights.count > order.cores || of_weights.count < 1) {
-            PyErr_SetString(PyExc_ValueError, "no room for these weights, or streams of no core");
-        } else {
-            enum packing found;
-            Py_BEGIN_ALLOW_THREADS;
-            found = pack_weights(&order, of_weights.parts, of_weights.count, of_scales.parts, of_scales.count,
-                                 to.buf);
-            Py_END_ALLOW_THREADS;
-            if (found == NO_ROOM) {
-                PyErr_NoMemory();
-            } else {
-                result = PyLong_FromLong(found);
-            }
+    if (job->room.len < packed_bytes(&job->order, job->weights.count + job->scales.count) ||
+        (uintptr_t)job->room.buf % WORD != 0 || job->scales.count > job->order.cores ||
+        job->weights.count > job->order.cores || job->weights.count < 1) {
+        PyErr_SetString(PyExc_ValueError, "no room for these weights, or streams of no core");
+        return -1;
+    }
+    job->found = NOT_BEGUN;
+    return 0;
+}
+
+static int take_jobs(PyObject *given, struct job *jobs, Py_ssize_t count)
+{
+    for (Py_ssize_t i = 0; i < count; i++) {
+        PyObject *item = PySequence_GetItem(given, i);
+        const int taken = item == NULL ? -1 : take_job(item, &jobs[i]);
+        Py_XDECREF(item);
+        if (taken < 0) {
+            return -1;
         }
     }
-    let_go(&of_weights);
-    let_go(&of_scales);
-    if (to.obj != NULL) {
-        PyBuffer_Release(&to);
+    return 0;
+}
+
+/* One after the other until a byte is not 0. */
+static void pack_jobs(struct job *jobs, Py_ssize_t count, const uint8_t *over)
+{
+    for (Py_ssize_t i = 0; i < count && !__atomic_load_n(over, __ATOMIC_RELAXED); i++) {
+        jobs[i].found = pack_weights(&jobs[i].order, jobs[i].weights.parts, jobs[i].weights.count,
+                                     jobs[i].scales.parts, jobs[i].scales.count, jobs[i].room.buf);
     }
+}
+
+/* How each went; NULL with an error set. */
+static PyObject *outcomes(const struct job *jobs, Py_ssize_t count)
+{
+    PyObject *result = PyList_New(count);
+    for (Py_ssize_t i = 0; result != NULL && i < count; i++) {
+        PyObject *found = PyLong_FromLong(jobs[i].found);
+        if (found == NULL || PyList_SetItem(result, i, found) < 0) {
+            Py_CLEAR(result);
+        }
+    }
+    return result;
+}
+
+PyObject *pack(PyObject *module, PyObject *words)
+{
+    PyObject *given, *flag, *result = NULL;
+    Py_buffer over = {.obj = NULL};
+    (void)module;
+    if (!PyArg_ParseTuple(words, "OO", &given, &flag) || PyObject_GetBuffer(flag, &over, PyBUF_SIMPLE) < 0) {
+        return NULL;
+    }
+    const Py_ssize_t count = PySequence_Size(given);
+    struct job *jobs = count < 0 ? NULL : PyMem_Calloc((size_t)count + 1, sizeof *jobs);
+    if (jobs == NULL && count >= 0) {
+        PyErr_NoMemory();
+    } else if (over.len < 1) {
+        PyErr_SetString(PyExc_ValueError, "there is no byte that says when it is over");
+    } else if (jobs != NULL && take_jobs(given, jobs, count) == 0) {
+        Py_BEGIN_ALLOW_THREADS;
+        pack_jobs(jobs, count, over.buf);
+        Py_END_ALLOW_THREADS;
+        result = outcomes(jobs, count);
+    }
+    for (Py_ssize_t i = 0; jobs != NULL && i < count; i++) {
+        let_go(&jobs[i].weights);
+        let_go(&jobs[i].scales);
+        if (jobs[i].room.obj != NULL) {
+            PyBuffer_Release(&jobs[i].room);
+        }
+    }
+    PyMem_Free(jobs);
+    PyBuffer_Release(&over);
     return result;
 }
 

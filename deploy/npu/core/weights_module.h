@@ -8,8 +8,9 @@
 /* (order, number of streams): bytes of room for the packed weights. */
 PyObject *measure_packed(PyObject *module, PyObject *words);
 
-/* (order, weight streams, scale streams, room): what enum packing says of it. */
-PyObject *pack_streams(PyObject *module, PyObject *words);
+/* (jobs, over): what enum packing says of each job, which is (order, weight streams, scale streams, room). Once the
+ * first byte of `over` is not 0, which another thread may say, none is begun any more. */
+PyObject *pack(PyObject *module, PyObject *words);
 
 /* (weight stream, room): how many values it has, or -1 where it is damaged. */
 PyObject *decompress_stream(PyObject *module, PyObject *words);

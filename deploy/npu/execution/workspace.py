@@ -22,6 +22,10 @@ _PROBE = 64
 """Bytes of each stream of which its key knows something."""
 
 
+Key = tuple[object, ...]
+"""Narrows the search for decoded weights, see :func:`key_of`."""
+
+
 class Packed(NamedTuple):
     """Weights and scales of one convolution as the core takes them, bytes, and the streams that they point at."""
 
@@ -45,13 +49,17 @@ class WeightCache:
     """Decoded weights by content: a changed byte in memory or another layout is another entry.
 
     Args:
-        limit_bytes: bytes to keep, decoded and encoded; the oldest entries go first.
+        limit_bytes: bytes to keep, decoded and encoded; the oldest entries go first. (Packed weights that
+            are parts of one block of memory leave it when the last of them goes.)
+
+    Attributes:
+        limit_bytes: as given.
     """
 
     def __init__(self, limit_bytes: int = 512 * 1024 * 1024) -> None:
-        self._limit = limit_bytes
+        self.limit_bytes = limit_bytes
         self._size = 0
-        self._entries: dict[tuple[object, ...], list[_Kept]] = {}
+        self._entries: dict[Key, list[_Kept]] = {}
         self._adding = threading.Lock()
 
     def get(self, operation: ConvolutionOperation, memory: Memory, unpack: Unpack) -> Unpacked:
@@ -62,7 +70,7 @@ class WeightCache:
             WeightStreamError: a stream does not decode to what the operation needs.
         """
         streams, records = _streams(operation, memory)
-        key = _key(operation, memory.design, unpack, streams, records)
+        key = key_of(operation, memory.design, unpack, streams, records)
         if (known := self._known(key, (*streams, *records))) is not None:
             found: Unpacked = known
             return found
@@ -88,25 +96,33 @@ class WeightCache:
         Raises:
             WeightStreamError: a stream cannot hold what the operation needs.
         """
-        key = _key(operation, design, pack, streams, records)
-        if (known := self._known(key, (*streams, *records))) is not None:
-            found: Packed = known
-            return found
+        key = key_of(operation, design, pack, streams, records)
+        if (known := self.known_packed(key, (*streams, *records))) is not None:
+            return known
         made = pack(operation, design, *([lasting(part) for part in parts] for parts in (streams, records)))
         if made is not None:
-            size = made.weights.nbytes + sum(part.nbytes for part in made.content)
-            self._add(key, _Kept(made, made.content, size))
+            self.keep_packed(key, made)
         return made
 
-    def _known(self, key: tuple[object, ...], parts: Streams) -> Any:
+    def known_packed(self, key: Key, parts: Streams) -> Packed | None:
+        """What is kept under a key and was packed of these streams and records."""
+        found: Packed | None = self._known(key, parts)
+        return found
+
+    def keep_packed(self, key: Key, made: Packed) -> None:
+        """Keep packed weights."""
+        size = made.weights.nbytes + sum(part.nbytes for part in made.content)
+        self._add(key, _Kept(made, made.content, size))
+
+    def _known(self, key: Key, parts: Streams) -> Any:
         entries = self._entries.get(key, ())
         return next((entry.weights for entry in entries if _holds(entry.content, parts)), None)
 
-    def _add(self, key: tuple[object, ...], entry: _Kept) -> None:
+    def _add(self, key: Key, entry: _Kept) -> None:
         with self._adding:
             self._entries.setdefault(key, []).append(entry)
             self._size += entry.size
-            while self._size > self._limit and len(self._entries) > 1:
+            while self._size > self.limit_bytes and len(self._entries) > 1:
                 oldest = next(iter(self._entries))
                 self._size -= sum(old.size for old in self._entries.pop(oldest))
 
@@ -119,16 +135,20 @@ def _streams(operation: ConvolutionOperation, memory: Memory) -> tuple[Streams, 
     )
 
 
-def _key(
+def key_of(
     operation: ConvolutionOperation,
     design: Design,
     form: Callable[..., object],
     streams: Streams,
     records: Streams,
-) -> tuple[object, ...]:
+) -> Key:
     """A key for what streams are decoded to in this form.
 
     What counts is that all bytes are the same; the key only narrows the search.
+
+    Raises:
+        WeightStreamError: a stream cannot hold what the operation needs.
+        UnsupportedError: a convolution larger than is computed.
     """
     _check_size(operation, streams)
     parts = (*streams, *records)

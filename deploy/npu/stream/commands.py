@@ -1,12 +1,13 @@
 """Splits a stream of 32-bit words into commands, whatever the instruction set.
 
+Most of them set a register, as their names say; those that do something find what was set.
+
 A command is one word, or two with bit 14 of the first set: number in bits 9:0, parameter in bits 31:16, then the
 payload. Which numbers there are is a :class:`CommandSet`.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import IntEnum
 from typing import NamedTuple
@@ -18,6 +19,8 @@ from deploy.npu.errors import StreamError, UnsupportedError
 
 # Bits 13:10 are reserved; bit 15 would be a payload of 64 bits, which these NPUs do not have.
 _TWO_WORDS = 0x4000
+_SETS = "NPU_SET_"
+"""What the names of commands begin with that set a register."""
 
 
 class Parameter(NamedTuple):
@@ -32,6 +35,26 @@ class Parameter(NamedTuple):
     negative: int = 0x10000
 
 
+Settings = dict[str, tuple[int, int]]
+"""Name of the command that sets a register -> parameter and payload, as they were set last.
+
+By names: the numbers of commands of one and of two words coincide."""
+
+
+class _Known(NamedTuple):
+    """A command of an instruction set.
+
+    Attributes:
+        register: its name, if it sets one; else empty.
+        bits: see :class:`Parameter`, as the next one.
+    """
+
+    code: IntEnum
+    register: str
+    bits: int
+    negative: int
+
+
 class CommandSet:
     """The commands of an instruction set.
 
@@ -41,7 +64,7 @@ class CommandSet:
         parameter: of each command.
 
     Attributes:
-        codes: lower half of a command's first word -> the command and its parameter.
+        codes: lower half of a command's first word -> the command.
     """
 
     def __init__(
@@ -52,8 +75,9 @@ class CommandSet:
     ) -> None:
         codes = {int(code): code for code in one_word}
         codes.update({int(code) | _TWO_WORDS: code for code in two_words})
-        self.codes: Mapping[int, tuple[IntEnum, int, int]] = {
-            number: (code, *parameter(code)) for number, code in codes.items()
+        self.codes: Mapping[int, _Known] = {
+            number: _Known(code, code.name if code.name.startswith(_SETS) else "", *parameter(code))
+            for number, code in codes.items()
         }
 
 
@@ -72,41 +96,51 @@ class Command(NamedTuple):
     offset: int
 
 
-def split(stream: NDArray[np.uint32], commands: CommandSet) -> Iterator[Command]:
+def split(stream: NDArray[np.uint32], commands: CommandSet, settings: Settings) -> Iterator[Command]:
     """Split a command stream (without the driver's payload header) into commands, up to its end.
+
+    Args:
+        stream: of 32-bit words.
+        commands: that there are.
+        settings: becomes what the commands have set that come before the one that is given.
+
+    Yields:
+        The commands that set no register.
 
     Raises:
         UnsupportedError: a command number that the instruction set does not have.
         StreamError: the stream ends inside a command.
     """
     words: list[int] = stream.tolist()
-    codes, command = commands.codes, functools.partial(tuple.__new__, Command)  # as Command(), in half the time
+    codes, count = commands.codes, len(words)
     position = 0
-    while position < len(words):
+    while position < count:  # thousands of times a stream
         word = words[position]
-        offset = 4 * position
         parameter = word >> 16
         found = codes.get(word & 0xFFFF)
         if found is None:
             raise UnsupportedError(
                 "unknown command",
                 command=f"command {word & 0xFFFF:#06x}",
-                offset=offset,
+                offset=4 * position,
                 parameters={"parameter": parameter},
             )
-        known, bits, negative = found
+        known, register, bits, negative = found
         if parameter & ~bits and parameter < negative:
             raise StreamError(
                 "the parameter has bits that do not exist",
                 command=known.name,
-                offset=offset,
+                offset=4 * position,
                 parameters={"parameter": hex(parameter)},
             )
-        if not word & _TWO_WORDS:
+        first, payload = position, 0
+        position += 1
+        if word & _TWO_WORDS:
+            if position == count:
+                raise StreamError("the stream ends inside this command", command=known.name, offset=4 * first)
+            payload = words[position]
             position += 1
-            yield command((known, parameter, 0, offset))
-            continue
-        if position + 1 == len(words):
-            raise StreamError("the stream ends inside this command", command=known.name, offset=offset)
-        yield command((known, parameter, words[position + 1], offset))
-        position += 2
+        if register:
+            settings[register] = parameter, payload
+        else:
+            yield Command(known, parameter, payload, 4 * first)

@@ -6,7 +6,7 @@ Here is what all kinds share; each kind has a module of its own.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
 from typing import NamedTuple
 
@@ -62,8 +62,7 @@ Three = tuple[int, int, int]
 """Of height, width and depth."""
 
 
-@dataclass(frozen=True, slots=True)
-class FeatureMap:
+class FeatureMap(NamedTuple):
     """Where a feature map lies and how its numbers are to be read.
 
     Attributes:
@@ -111,7 +110,7 @@ class FeatureMap:
         if self.axes == (0, 1, 2) and self.reversed_axis is None:
             return self
         height, width, depth = (self.extents[axis] for axis in self.axes)
-        return replace(self, height=height, width=width, depth=depth, axes=(0, 1, 2), reversed_axis=None)
+        return self._replace(height=height, width=width, depth=depth, axes=(0, 1, 2), reversed_axis=None)
 
     @property
     def elements(self) -> int:
@@ -212,8 +211,7 @@ class Activation:
         return TABLE_SLOT_BYTES * self.slot if self.function in _BY_TABLE else None
 
 
-@dataclass(frozen=True, slots=True)
-class AddressRange:
+class AddressRange(NamedTuple):
     """Bytes in a region."""
 
     region: int

@@ -7,14 +7,16 @@ set is an error, because its value on hardware would be whatever an earlier stre
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from enum import IntEnum
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
 from deploy.npu.bounds import MAX_KERNEL
 from deploy.npu.errors import StreamError, UnsupportedError
-from deploy.npu.stream.commands import Command
+from deploy.npu.stream.commands import Command, Settings
 from deploy.npu.stream.operations import (
     Activation,
     AddressRange,
@@ -26,33 +28,55 @@ from deploy.npu.stream.operations import (
     Upscale,
 )
 
+Group = Callable[[Settings], tuple[tuple[int, int], ...]]
+"""Gives parameter and payload of each register of a group at once: to ask for one after the other takes as long as
+to make something of them."""
 
-@functools.cache
-def _map_registers(which: str) -> tuple[str, ...]:
-    """Names of the registers that say where a feature map lies."""
-    names = ("REGION", *(f"BASE{tile}" for tile in range(4)), "HEIGHT0_M1", "HEIGHT1_M1", "WIDTH0_M1")
-    return tuple(f"NPU_SET_{which}_{name}" for name in (*names, "STRIDE_Y", "STRIDE_X", "STRIDE_C"))
+
+def group(*names: str) -> Group:
+    """Registers that are read together, by their names without NPU_SET."""
+    return itemgetter(*(f"NPU_SET_{name}" for name in names))
+
+
+_PLACES = {
+    which: group(
+        *(f"{which}_{name}" for name in ("REGION", "BASE0", "BASE1", "BASE2", "BASE3")),
+        *(f"{which}_{name}" for name in ("HEIGHT0_M1", "HEIGHT1_M1", "WIDTH0_M1")),
+        *(f"{which}_{name}" for name in ("STRIDE_Y", "STRIDE_X", "STRIDE_C")),
+    )
+    for which in ("IFM", "IFM2", "OFM")
+}
+"""Where each feature map lies."""
+_EXTENTS = group("OFM_HEIGHT_M1", "OFM_WIDTH_M1", "OFM_DEPTH_M1")
+_KERNEL = group("KERNEL_STRIDE", "KERNEL_HEIGHT_M1", "KERNEL_WIDTH_M1")
+_PADDING = group("IFM_PAD_TOP", "IFM_PAD_LEFT", "IFM_PAD_BOTTOM", "IFM_PAD_RIGHT")
+_BLOCK = group("OFM_BLK_HEIGHT_M1", "OFM_BLK_WIDTH_M1", "OFM_BLK_DEPTH_M1")
 
 
 class RegisterValues:
-    """The register values at one point of the stream."""
+    """The register values at one point of the stream.
+
+    Attributes:
+        settings: what was set.
+    """
 
     def __init__(self) -> None:
-        # By names: the numbers of commands of one and of two words coincide. (``name`` itself takes four times as
-        # long as ``_name_``, and a stream has thousands of commands.)
-        self._values: dict[str, tuple[int, int]] = {}
+        self.settings: Settings = {}
         self._maps: dict[tuple[object, ...], FeatureMap] = {}  # what one writes others read: one object for all
 
-    def set(self, command: Command) -> None:
-        """Take over what a command sets."""
-        self._values[command.code._name_] = (command.parameter, command.payload)
-
     # Plain reads
+
+    def group(self, wanted: Group) -> tuple[tuple[int, int], ...]:
+        """Parameter and payload of each register of a group, as they were set."""
+        try:
+            return wanted(self.settings)
+        except KeyError as error:
+            raise StreamError(f"{error.args[0]} was never set") from None
 
     def named(self, name: str) -> tuple[int, int]:
         """Parameter and payload of the register that a command sets, by its name, as they were set."""
         try:
-            return self._values[name]
+            return self.settings[name]
         except KeyError:
             raise StreamError(f"{name} was never set") from None
 
@@ -78,15 +102,16 @@ class RegisterValues:
 
     def address(self, code: IntEnum) -> int:
         """An address or a length of up to 48 bits."""
-        return _address(self.named(code._name_))
+        return address_of(self.named(code._name_))
 
     def stride(self, code: IntEnum) -> int:
         """A number of bytes from one to the next."""
         return _stride(self.named(code._name_))
 
-    def range(self, region: IntEnum, base: IntEnum, length: IntEnum) -> AddressRange:
+    def range(self, wanted: Group) -> AddressRange:
         """A stream: its region, where it begins and how long it is."""
-        return AddressRange(self.u16(region, 7), self.address(base), self.address(length))
+        (region, _), base, length = self.group(wanted)
+        return AddressRange(region, address_of(base), address_of(length))
 
     # Groups of registers
 
@@ -110,40 +135,25 @@ class RegisterValues:
             bricks: whether it lies in bricks of channels.
             packed: whether channels lie side by side, whatever their stride says.
         """
-        names = _map_registers(which)
-        region, registers = self.parameter(names[0], 7), tuple(map(self.named, names[1:]))
-        key = (region, registers, extents, dtype.num, zero_point, bricks, packed)
+        registers = self.group(_PLACES[which])
+        key = (registers, extents, dtype.num, zero_point, bricks, packed)
         found = self._maps.get(key)
         if found is None:
-            found = self._maps[key] = _placed(
-                region, registers, extents, dtype, zero_point, bricks=bricks, packed=packed
-            )
+            self.parameter(f"NPU_SET_{which}_REGION", 7)
+            found = self._maps[key] = _placed(registers, extents, dtype, zero_point, bricks=bricks, packed=packed)
         return found
 
     def ofm_extents(self) -> tuple[int, int, int]:
         """Height, width and depth of the OFM."""
-        return (
-            self.parameter("NPU_SET_OFM_HEIGHT_M1") + 1,
-            self.parameter("NPU_SET_OFM_WIDTH_M1") + 1,
-            self.parameter("NPU_SET_OFM_DEPTH_M1") + 1,
-        )
+        return _from_minus_1(self.group(_EXTENTS))
 
     def kernel(self) -> Kernel:
         """KERNEL_HEIGHT_M1, KERNEL_WIDTH_M1 and KERNEL_STRIDE."""
-        return _kernel(
-            self.parameter("NPU_SET_KERNEL_STRIDE"),
-            self.parameter("NPU_SET_KERNEL_HEIGHT_M1"),
-            self.parameter("NPU_SET_KERNEL_WIDTH_M1"),
-        )
+        return _kernel(self.group(_KERNEL))
 
     def padding(self) -> Padding:
         """The IFM_PAD registers."""
-        return _padding(
-            self.parameter("NPU_SET_IFM_PAD_TOP"),
-            self.parameter("NPU_SET_IFM_PAD_LEFT"),
-            self.parameter("NPU_SET_IFM_PAD_BOTTOM"),
-            self.parameter("NPU_SET_IFM_PAD_RIGHT"),
-        )
+        return _padding(self.group(_PADDING))
 
     def upscale(self) -> Upscale:
         """IFM_UPSCALE."""
@@ -151,11 +161,7 @@ class RegisterValues:
 
     def block(self) -> tuple[int, int, int]:
         """Height, width and depth of the OFM block."""
-        return (
-            self.parameter("NPU_SET_OFM_BLK_HEIGHT_M1") + 1,
-            self.parameter("NPU_SET_OFM_BLK_WIDTH_M1") + 1,
-            self.parameter("NPU_SET_OFM_BLK_DEPTH_M1") + 1,
-        )
+        return _from_minus_1(self.group(_BLOCK))
 
     def activation(self, ofm: FeatureMap) -> Activation:
         """What is applied to every element of the OFM."""
@@ -184,11 +190,19 @@ class RegisterValues:
 
 
 _UPSCALES = tuple(Upscale)
-_padding = functools.lru_cache(maxsize=256)(Padding)
+
+
+def _from_minus_1(registers: tuple[tuple[int, int], ...]) -> tuple[int, int, int]:
+    (height, _), (width, _), (depth, _) = registers
+    return height + 1, width + 1, depth + 1
+
+
+@functools.lru_cache(maxsize=256)
+def _padding(registers: tuple[tuple[int, int], ...]) -> Padding:
+    return Padding(*(pixels for pixels, _ in registers))
 
 
 def _placed(
-    region: int,
     registers: tuple[tuple[int, int], ...],
     extents: tuple[int, int, int],
     dtype: np.dtype[np.generic],
@@ -197,11 +211,11 @@ def _placed(
     bricks: bool,
     packed: bool,
 ) -> FeatureMap:
-    *bases, height0, height1, width0, stride_y, stride_x, stride_c = registers
+    region, base0, base1, base2, base3, height0, height1, width0, stride_y, stride_x, stride_c = registers
     height, width, depth = extents
     return FeatureMap(
-        region=region,
-        bases=tuple([_address(base) for base in bases]),
+        region=region[0],
+        bases=(address_of(base0), address_of(base1), address_of(base2), address_of(base3)),
         height0=height0[0] + 1,
         height1=height1[0] + 1,
         width0=width0[0] + 1,
@@ -217,7 +231,8 @@ def _placed(
     )
 
 
-def _address(register: tuple[int, int]) -> int:
+def address_of(register: tuple[int, int]) -> int:
+    """An address or a length of up to 48 bits, of parameter and payload."""
     return register[1] | register[0] << 32
 
 
@@ -228,7 +243,8 @@ def _stride(register: tuple[int, int]) -> int:
 
 
 @functools.lru_cache(maxsize=256)
-def _kernel(bits: int, height_m1: int, width_m1: int) -> Kernel:
+def _kernel(registers: tuple[tuple[int, int], ...]) -> Kernel:
+    (bits, _), (height_m1, _), (width_m1, _) = registers
     if bits & 0x20:
         raise UnsupportedError("kernel decomposition", parameters={"NPU_SET_KERNEL_STRIDE": hex(bits)})
     dilation_x, dilation_y = (bits >> 3 & 1) + 1, (bits >> 4 & 1) + 1

@@ -12,27 +12,17 @@ from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.elementwise import ElementwiseMode, ElementwiseOperation
 from deploy.npu.stream.operations import NO_PADDING, POINT, FeatureMap, Scale, Upscale
 from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
+from deploy.npu.stream.register_values import address_of, group
 from deploy.npu.stream.u55_commands import Cmd0, Cmd1
 from deploy.npu.stream.u55_registers import U55RegisterValues
 
 # Named once: an attribute of an enumeration takes long (Python 3.11), and a stream has hundreds of operations.
 _DEPTHWISE = Cmd0.NPU_OP_DEPTHWISE
-_WEIGHTS = (
-    Cmd0.NPU_SET_WEIGHT_REGION,
-    (
-        (Cmd1.NPU_SET_WEIGHT_BASE, Cmd1.NPU_SET_WEIGHT_LENGTH),
-        (Cmd1.NPU_SET_WEIGHT1_BASE, Cmd1.NPU_SET_WEIGHT1_LENGTH),
-    ),
+_WEIGHTS, _SCALES = (
+    tuple(group(f"{what}_REGION", f"{what}{core}_BASE", f"{what}{core}_LENGTH") for core in ("", 1))
+    for what in ("WEIGHT", "SCALE")
 )
-_SCALES = (
-    Cmd0.NPU_SET_SCALE_REGION,
-    (
-        (Cmd1.NPU_SET_SCALE_BASE, Cmd1.NPU_SET_SCALE_LENGTH),
-        (Cmd1.NPU_SET_SCALE1_BASE, Cmd1.NPU_SET_SCALE1_LENGTH),
-    ),
-)
-_DMA_REGIONS = (Cmd0.NPU_SET_DMA0_SRC_REGION, Cmd0.NPU_SET_DMA0_DST_REGION)
-_DMA = (Cmd1.NPU_SET_DMA0_SRC, Cmd1.NPU_SET_DMA0_DST, Cmd1.NPU_SET_DMA0_LEN)
+_DMA = group("DMA0_SRC_REGION", "DMA0_DST_REGION", "DMA0_SRC", "DMA0_DST", "DMA0_LEN")
 
 
 class OperandScaling(IntEnum):
@@ -83,8 +73,8 @@ def read_convolution(values: U55RegisterValues, command: Command, index: int) ->
         upscale=upscale,
         depthwise=depthwise,
         cores=values.cores(),
-        weights=values.core_ranges(*_WEIGHTS, working),
-        scales=values.core_ranges(*_SCALES, working),
+        weights=values.core_ranges(_WEIGHTS, working),
+        scales=values.core_ranges(_SCALES, working),
     )
 
 
@@ -175,20 +165,22 @@ def read_dma(values: U55RegisterValues, command: Command, index: int) -> DmaOper
     """
     if command.parameter:
         raise UnsupportedError("DMA channel or mode", parameters={"parameter": command.parameter})
-    regions: list[int | None] = []
-    for code in _DMA_REGIONS:
-        bits = values.u16(code)
-        if bits & ~0x107:
-            raise UnsupportedError("DMA region or stride mode", parameters={code.name: hex(bits)})
-        regions.append(None if bits & 0x100 else bits)
-    source, destination, length = map(values.address, _DMA)
+    (source_region, _), (destination_region, _), source, destination, length = values.group(_DMA)
+    if (source_region | destination_region) & ~0x107:
+        raise UnsupportedError(
+            "DMA region or stride mode",
+            parameters={
+                "NPU_SET_DMA0_SRC_REGION": hex(source_region),
+                "NPU_SET_DMA0_DST_REGION": hex(destination_region),
+            },
+        )
     return DmaOperation(
         index=index,
         command=command.code._name_,
         offset=command.offset,
-        source_region=regions[0],
-        source=source,
-        destination_region=regions[1],
-        destination=destination,
-        length=length,
+        source_region=None if source_region & 0x100 else source_region,
+        source=address_of(source),
+        destination_region=None if destination_region & 0x100 else destination_region,
+        destination=address_of(destination),
+        length=address_of(length),
     )

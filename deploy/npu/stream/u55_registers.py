@@ -20,7 +20,7 @@ from deploy.npu.stream.operations import (
     Scale,
     Upscale,
 )
-from deploy.npu.stream.register_values import RegisterValues, checked_input, extents_read
+from deploy.npu.stream.register_values import Group, RegisterValues, checked_input, extents_read
 from deploy.npu.stream.u55_commands import Cmd0, Cmd1
 
 _DTYPES: dict[tuple[int, int], np.dtype[np.generic]] = {
@@ -117,11 +117,9 @@ class U55RegisterValues(RegisterValues):
             return 2
         return 1
 
-    def core_ranges(
-        self, region: Cmd0, registers: Sequence[tuple[Cmd1, Cmd1]], cores: int
-    ) -> tuple[AddressRange, ...]:
-        """The stream of each core, from pairs of base and length registers."""
-        return tuple(self.range(region, base, length) for base, length in registers[:cores])
+    def core_ranges(self, registers: Sequence[Group], cores: int) -> tuple[AddressRange, ...]:
+        """The stream of each core, from its region, base and length registers."""
+        return tuple(map(self.range, registers[:cores]))
 
 
 @functools.lru_cache(maxsize=256)

@@ -7,7 +7,7 @@ from deploy.npu.stream.commands import Command
 from deploy.npu.stream.elementwise import ElementwiseMode
 from deploy.npu.stream.operations import NO_PADDING, POINT, AddressRange, FeatureMap, Three, Upscale
 from deploy.npu.stream.pooling import PoolingMode
-from deploy.npu.stream.register_values import extents_read
+from deploy.npu.stream.register_values import extents_read, group
 from deploy.npu.stream.u85_commands import Cmd0, Cmd1
 from deploy.npu.stream.u85_operations import (
     AxisSampling,
@@ -44,7 +44,7 @@ def read_convolution(values: U85RegisterValues, command: Command, index: int) ->
         form = values.u16(Cmd0.NPU_SET_WEIGHT_FORMAT)
         fast, sparse = bool(form & 1), bool(form & 0x10)
         weights = _weights(values, 1 if fast else values.design.cores)
-        scales = (values.range(Cmd0.NPU_SET_SCALE_REGION, Cmd1.NPU_SET_SCALE_BASE, Cmd1.NPU_SET_SCALE_LENGTH),)
+        scales = (values.range(_SCALES),)
     if depthwise and (fast or sparse):
         raise UnsupportedError("weights of a depthwise convolution", parameters={"fast": fast, "sparse": sparse})
     return U85ConvolutionOperation(
@@ -64,17 +64,17 @@ def read_convolution(values: U85RegisterValues, command: Command, index: int) ->
     )
 
 
-_WEIGHTS = tuple(
-    (Cmd1[f"NPU_SET_WEIGHT{core}_BASE"], Cmd1[f"NPU_SET_WEIGHT{core}_LENGTH"]) for core in ("", 1, 2, 3)
-)
+_SCALES = group("SCALE_REGION", "SCALE_BASE", "SCALE_LENGTH")
+_WEIGHTS = tuple(group("WEIGHT_REGION", f"WEIGHT{core}_BASE", f"WEIGHT{core}_LENGTH") for core in ("", 1, 2, 3))
+_WEIGHT_LENGTHS = tuple(f"NPU_SET_WEIGHT{core}_LENGTH" for core in ("", 1, 2, 3))
 
 
 def _weights(values: U85RegisterValues, streams: int) -> tuple[AddressRange, ...]:
     """The weight streams, one a core; those of cores without a channel to compute are empty and nowhere."""
     found = []
-    for base, length in _WEIGHTS[:streams]:
-        if values.address(length):
-            found.append(values.range(Cmd0.NPU_SET_WEIGHT_REGION, base, length))
+    for wanted, length in zip(_WEIGHTS[:streams], _WEIGHT_LENGTHS, strict=False):
+        if any(values.named(length)):
+            found.append(values.range(wanted))
         else:
             found.append(AddressRange(values.u16(Cmd0.NPU_SET_WEIGHT_REGION), 0, 0))
     return tuple(found)

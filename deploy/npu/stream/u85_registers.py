@@ -6,14 +6,13 @@ them: ``ethos_u85_register_cs_generator.cpp`` beside it. What no compiled networ
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 
 from deploy.hardware.designs import Three, U85Design
 from deploy.npu.errors import StreamError, UnsupportedError
-from deploy.npu.stream.commands import Command
 from deploy.npu.stream.operations import (
     TABLE_SLOT_BYTES,
     Activation,
@@ -51,7 +50,6 @@ _FUNCTIONS: dict[int, tuple[Function, str, str, int]] = {
     10: (Function.TANH_BY_TABLE, "<i2", "<i2", 2048),
     11: (Function.SIGMOID_BY_TABLE, "<i2", "<i2", 2048),
 }
-_BRANCH = Cmd1.NPU_OP_BRANCH
 _UBLOCKS = {0: (1, 1), 1: (1, 2), 2: (1, 4), 3: (2, 2), 4: (2, 4), 5: (4, 4)}
 """Bits 10:8 of ACC_FORMAT: height and width of the unit of work."""
 
@@ -120,21 +118,6 @@ class U85RegisterValues(RegisterValues):
     def __init__(self, design: U85Design) -> None:
         super().__init__()
         self.design = design
-
-    def set(self, command: Command) -> None:
-        """Take over what a command sets.
-
-        Raises:
-            UnsupportedError: a branch, whose condition no source describes.
-        """
-        if command.code is _BRANCH:
-            raise UnsupportedError(
-                "a branch",
-                command=command.code.name,
-                offset=command.offset,
-                parameters={"target": command.payload},
-            )
-        super().set(command)
 
     # Feature maps
 
@@ -220,7 +203,7 @@ class U85RegisterValues(RegisterValues):
             )
         if axes == _AXES[0] and not reverse:
             return found
-        return replace(found, axes=axes, reversed_axis=reverse - 1 if reverse else None)
+        return found._replace(axes=axes, reversed_axis=reverse - 1 if reverse else None)
 
     def refuse_upscaling(self) -> None:
         """Vela has other ways to enlarge an IFM of U85.

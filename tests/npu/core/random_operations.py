@@ -63,8 +63,7 @@ def placed(rng: random.Random, shape: tuple[int, int, int], dtype: str, area: in
         bases = [address + tile * span for tile in rng.sample(range(4), 4)]
     elif rng.random() < 0.2:
         bases, stride_y = [address + (height - 1) * stride_y] * 4, -stride_y
-    return replace(
-        base,
+    return base._replace(
         bases=tuple(bases),
         height0=height0,
         height1=height1,
@@ -194,7 +193,7 @@ def elementwise(rng: random.Random) -> Operation:
             ifm2 = placed(rng, (part[0], part[1], part[2]), rng.choice([dtype, dtype, "i1"]), 1)
     out = output(rng, shape, rng.choice([dtype, "i1", "i2", "i4"]), rng.choice([2, 2, 0, 1]))
     if rng.random() < 0.2 and out["ofm"].dtype == np.dtype(dtype).newbyteorder("<"):
-        ifm = replace(out["ofm"], zero_point=0)  # in place
+        ifm = out["ofm"]._replace(zero_point=0)  # in place
     else:
         ifm = placed(rng, shape, dtype, 0)
     return builders.elementwise(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deploy.npu import Architecture, WeightStreamError
+from deploy.npu.core.u55_weights import u55_order
 from deploy.npu.core.u85_weights import u85_order
-from deploy.npu.core.weights import pack, u55_order
+from deploy.npu.core.weights import Packing
 from deploy.npu.stream.operations import AddressRange, Kernel
 from deploy.npu.stream.u85_registers import Accumulators, Start
 from deploy.npu.weights import u55_layout, u85_layout
@@ -20,7 +20,7 @@ from deploy.npu.weights import u55_layout, u85_layout
 from .. import builders, u85_builders
 from .numpy_packing import parsed, parts_of
 
-PACK = {"u55": partial(pack, u55_order), "u85": partial(pack, u85_order)}
+PACK = {"u55": Packing(u55_order), "u85": Packing(u85_order)}
 UNPACK: dict[str, Callable[..., Any]] = {"u55": u55_layout.unpack, "u85": u85_layout.unpack}
 FAMILIES = tuple(PACK)
 _U55 = [("U55", 32), ("U55", 64), ("U55", 128), ("U55", 256), ("U65", 256), ("U65", 512)]

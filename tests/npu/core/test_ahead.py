@@ -7,18 +7,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ethosu import mlw_codec
 
-from deploy.npu import WeightCache, WeightStreamError
+from deploy.npu import WeightCache, WeightStreamError, u55
 from deploy.npu import program as programs
 from deploy.npu.core import ahead, library
 from deploy.npu.core.translation import TranslatedProgram
 from deploy.npu.execution.memory import Memory
-from deploy.npu.execution.workspace import Workspace
+from deploy.npu.execution.workspace import Packed, Workspace
 from deploy.npu.program import Program, decode, run
 from deploy.npu.stream.dma import DmaOperation
 from deploy.npu.stream.operations import AddressRange
 
-from .. import fuzzing
+from .. import builders, fuzzing
+from .numpy_packing import parsed
 
 VICTIM = fuzzing.victims()[0]
 PLACE = 40_000
@@ -33,7 +35,7 @@ def moving() -> Program:
     stop = max(stream.address + stream.length for stream in convolution.streams)
 
     def moved(streams: tuple[AddressRange, ...]) -> tuple[AddressRange, ...]:
-        return tuple(replace(each, region=1, address=each.address - start + PLACE) for each in streams)
+        return tuple(each._replace(region=1, address=each.address - start + PLACE) for each in streams)
 
     transfer = DmaOperation(0, "NPU_OP_DMA_START", 0, 0, start, 1, PLACE, stop - start)
     weights, scales = moved(convolution.weights), moved(convolution.scales)
@@ -110,6 +112,80 @@ def test_a_damaged_stream_is_the_same_error_and_leaves_no_thread(monkeypatch: py
         messages.append(str(caught.value))
     assert messages[0] == messages[1]
     assert threading.enumerate() == before
+
+
+def offered_by(program: Program, workspace: Workspace) -> dict[int, Packed]:
+    with ahead.weights_ahead(program.operations, program.architecture.instruction_set, workspace) as found:
+        return dict(found)
+
+
+def test_room_that_is_not_filled_is_not_used() -> None:
+    program, core = moving(), library.native()
+    assert core is not None
+    memory = Memory({0: VICTIM.constants, 1: arena()}, program.architecture.design)
+    [packed] = offered_by(program, Workspace(memory)).values()
+    empty = {1: packed._replace(weights=np.zeros_like(packed.weights))}
+    translated = TranslatedProgram(program.operations, program.architecture.instruction_set, memory, core)
+    assert translated.on(Workspace(memory), empty)(0, 2) == 2
+    assert (memory.arrays[1] == after(program)).all()
+
+
+def test_operations_with_the_same_weights_have_one_room() -> None:
+    program = moving()
+    transfer, convolution = program.operations
+    twice = replace(program, operations=(transfer, convolution, replace(convolution, index=2)))
+    found = offered_by(twice, Workspace(Memory({0: VICTIM.constants, 1: arena()}, program.architecture.design)))
+    assert found[1] is found[2]
+    assert found[1].weights.any()
+
+
+def test_weights_that_are_packed_already_are_offered_at_once() -> None:
+    program = moving()
+    memory, cache = Memory({0: VICTIM.constants, 1: arena()}, program.architecture.design), WeightCache()
+    first = offered_by(program, Workspace(memory, cache))
+    assert offered_by(program, Workspace(memory, cache))[1] is first[1]
+
+
+def test_no_more_room_is_reserved_than_the_cache_would_keep() -> None:
+    program = moving()
+    memory = Memory({0: VICTIM.constants, 1: arena()}, program.architecture.design)
+    assert not offered_by(program, Workspace(memory, WeightCache(limit_bytes=100)))
+    assert list(offered_by(program, Workspace(memory, WeightCache(limit_bytes=100_000)))) == [1]
+
+
+def test_weights_of_more_than_8_bits_are_packed_ahead_too() -> None:
+    stream = mlw_codec.encode(np.random.default_rng(0).integers(-250, 250, 16 * 32).tolist())
+    content = np.frombuffer(bytes(stream) + bytes(160), np.uint8)
+    operation = builders.convolution(
+        builders.feature_map((1, 1, 32)),
+        builders.feature_map((1, 1, 16)),
+        weights=(AddressRange(0, 0, len(stream)),),
+        scales=(AddressRange(0, len(stream), 160),),
+    )
+    workspace, core = Workspace(Memory({0: content}, VICTIM.architecture.design)), library.native()
+    assert core is not None
+    program = Program(VICTIM.architecture, (operation,), True, 0)
+    found = offered_by(program, workspace)[operation.index]
+    assert found is workspace.weights.packed(operation, workspace.memory, u55.U55.kind_of(operation).pack)
+    assert parsed(found.weights).weights.dtype == np.int16
+
+
+def test_nothing_is_begun_once_it_is_over() -> None:
+    core = library.native()
+    assert core is not None
+    [operation] = [each for each in decode(VICTIM.stream, VICTIM.architecture).operations if each.index == 0]
+    streams, records = (
+        [VICTIM.constants[part.address : part.address + part.length] for part in parts]
+        for parts in (operation.weights, operation.scales)
+    )
+    words = u55.U55.kind_of(operation).pack.words(core, operation, VICTIM.architecture.design)
+    room = np.zeros(core.packed_bytes(words, len(streams) + len(records)), np.uint8)
+    job = (words, streams, records, room)
+    assert core.pack([job], bytearray([1])) != [core.NUMBERS["PACKED"]]
+    assert not room.any()
+    assert core.pack([job, job], bytearray(1)) == 2 * [core.NUMBERS["PACKED"]]
+    with pytest.raises(ValueError, match="no byte that says when it is over"):
+        core.pack([job], b"")
 
 
 def test_memory_that_may_change_is_not_packed_ahead() -> None:

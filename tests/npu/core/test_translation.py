@@ -108,6 +108,29 @@ def test_whole_programs_run_in_the_core_and_as_without_it(monkeypatch: pytest.Mo
             assert (after(victim) == found).all()
 
 
+PARTS = [
+    *(
+        f"{map_}.region type height width depth zero_point first_piece pieces dense"
+        for map_ in ("ifm", "ifm2", "ofm")
+    ),
+    "function table minimum maximum index_type rounding",
+    *(f"{scale}.used multiplier shift away" for scale in ("scale", "operand_a", "operand_b")),
+    "kernel_height kernel_width stride_y stride_x dilation_y dilation_x top left bottom right upscale",
+    "first_stream streams",
+    *(f"{sampling}.parts step offset" for sampling in ("vertical", "horizontal")),
+    *(f"{ends}.region address length" for ends in ("source", "destination")),
+    *(f"{rows}.region address step plane_step" for rows in ("indexed", "indices")),
+]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_members_that_are_given_together_stand_together_in_the_core(part: str) -> None:
+    first, *others = part.split()
+    outer = f"{first.partition('.')[0]}." if "." in first else ""
+    places = [CORE.FIELDS[first], *(CORE.FIELDS[outer + other] for other in others)]
+    assert places == list(range(places[0], places[0] + len(places)))
+
+
 def test_maps_that_operations_share_are_one_in_the_core_too() -> None:
     victim = fuzzing.victims()[0]
     operations = decoded(victim).operations
@@ -115,8 +138,9 @@ def test_maps_that_operations_share_are_one_in_the_core_too() -> None:
     tables = Tables(memory, CORE.NUMBERS)
     ofm = next(operation.ofm for operation in operations if isinstance(operation, BlockOperation))
     written, read_ = tables.map("ofm", ofm, write=True), tables.map("ifm", ofm)
-    assert written["ofm.first_piece"] == read_["ifm.first_piece"]
-    assert len(tables.pieces) == written["ofm.pieces"]
+    assert written["ofm.region"] == read_["ifm.region"]
+    *_, first, count, _ = written["ofm.region"]
+    assert (first, count) == (0, len(tables.pieces))
     memory.arrays[1].flags.writeable = False
     assert tables.map("ifm", ofm) == read_
     with pytest.raises(MemoryAccessError, match="read-only"):
@@ -262,7 +286,7 @@ def after_chain(operations: list[Any], numpys: Sequence[bool]) -> tuple[np.ndarr
 
 def test_a_map_that_an_operation_of_numpys_changed_is_not_taken_for_the_one_before() -> None:
     first, second, third = u85_random_operations.chain(random.Random(3))  # noqa: S311 - repeatable, not secret
-    smaller = replace(second.ofm, chain=first.ofm.chain, depth=second.ofm.depth + 1)
+    smaller = second.ofm._replace(chain=first.ofm.chain, depth=second.ofm.depth + 1)
     odd = replace(second, mode=ElementwiseMode.XOR, ofm=smaller)  # the core leaves it to NumPy, which refuses it
     memory = Memory({0: np.zeros(4200, np.uint8), 1: np.zeros(1 << 16, np.uint8)}, U85.design)
     going_on = replace(third, ifm2=first.ofm)

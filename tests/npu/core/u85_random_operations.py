@@ -45,9 +45,9 @@ def output(rng: random.Random, shape: tuple[int, int, int], dtype: str, area: in
         axes = rng.choice(_AXES)
         stored = tuple(shape[axis] for axis in axes)
         found["ofm"] = placed(rng, (stored[0], stored[1], stored[2]), dtype, area)
-        found["ofm"] = replace(found["ofm"], height=shape[0], width=shape[1], depth=shape[2], axes=axes)
+        found["ofm"] = found["ofm"]._replace(height=shape[0], width=shape[1], depth=shape[2], axes=axes)
     elif chance < 0.5:
-        found["ofm"] = replace(found["ofm"], reversed_axis=rng.randrange(3))
+        found["ofm"] = found["ofm"]._replace(reversed_axis=rng.randrange(3))
     function = found["activation"].function
     if function in (Function.TANH, Function.SIGMOID):
         function = rng.choice([Function.TANH_BY_TABLE, Function.SIGMOID_BY_TABLE])
@@ -98,12 +98,12 @@ def sums(rng: random.Random) -> list[Operation]:
 def _again(rng: random.Random, operation: Any) -> Operation:
     """The same with other elements and weights."""
     ifm = placed(rng, operation.ifm.extents, operation.ifm.dtype.str[1:], 0)
-    weights = tuple(replace(part, address=rng.randrange(16)) for part in operation.weights)
+    weights = tuple(part._replace(address=rng.randrange(16)) for part in operation.weights)
     return replace(operation, ifm=ifm, weights=weights)
 
 
 def _fill(rng: random.Random, shape: tuple[int, int, int]) -> Operation:
-    ifm = replace(placed(rng, shape, "i4", 1), zero_point=0)
+    ifm = placed(rng, shape, "i4", 1)._replace(zero_point=0)
     return builders.pooling(
         PoolingMode.NONE,
         rng.choice([ifm, _of_64_bits(rng, shape)]),
@@ -156,11 +156,11 @@ def wide(rng: random.Random) -> Operation:
     ofm = placed(rng, shape, dtypes[1], 2)
     unclamped = plain.activation(rng, dtypes[1])
     if dtypes[1] == "i8":
-        ofm = replace(ofm, zero_point=0)
+        ofm = ofm._replace(zero_point=0)
         unclamped = replace(unclamped, function=Function.NONE, index_dtype=np.dtype("<i8"))
     return builders.pooling(
         PoolingMode.NONE,
-        replace(placed(rng, shape, "i4", 0), zero_point=0) if dtypes[0] == "i4" else _of_64_bits(rng, shape),
+        placed(rng, shape, "i4", 0)._replace(zero_point=0) if dtypes[0] == "i4" else _of_64_bits(rng, shape),
         ofm,
         scale=scale(rng),
         rounding=rng.choice(_ROUNDINGS),
@@ -304,15 +304,15 @@ def chain(rng: random.Random) -> list[Operation]:
     """A convolution or pooling whose result stays in the NPU, two elementwise operations on it."""
     first: Any = rng.choice([convolution, pooling])(rng)
     dtype = np.dtype(rng.choice(["i1", "i2"])).newbyteorder("<")
-    inside = replace(
-        first.ofm, region=0, chain=rng.randrange(8), dtype=dtype, zero_point=3, axes=(0, 1, 2), reversed_axis=None,
+    inside = first.ofm._replace(
+        region=0, chain=rng.randrange(8), dtype=dtype, zero_point=3, axes=(0, 1, 2), reversed_axis=None,
         bricks=False,
     )  # fmt: skip
     first = replace(first, ofm=inside, activation=plain.activation(rng, dtype.str[1:]))
     if first.activation.function is not Function.NONE:
         first = replace(first, activation=replace(first.activation, function=Function.NONE, index_dtype=dtype))
     shape = inside.extents
-    between = replace(inside, chain=rng.randrange(8))
+    between = inside._replace(chain=rng.randrange(8))
     second = _add(rng, inside, placed(rng, shape, dtype.str[1:], 1), between)
     last = output(rng, shape, "i1", 2)
     third = replace(_add(rng, placed(rng, shape, dtype.str[1:], 1), between, last["ofm"]), **last)

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -85,7 +84,7 @@ def moved(draw: st.DrawFn) -> FeatureMap:
     axes = draw(st.permutations((0, 1, 2)))
     stored = feature_map((extents[axes[0]], extents[axes[1]], extents[axes[2]]), bricks=draw(st.booleans()))
     changes = {"height": extents[0], "width": extents[1], "depth": extents[2], "axes": tuple(axes)}
-    return replace(stored, **changes, reversed_axis=draw(st.sampled_from([None, 0, 1, 2])))
+    return stored._replace(**changes, reversed_axis=draw(st.sampled_from([None, 0, 1, 2])))
 
 
 @settings(deadline=None, max_examples=150)

@@ -11,7 +11,7 @@ from deploy.npu.program import decode, run
 from deploy.npu.regions import ARENA, CONSTANTS, FAST
 from deploy.npu.stream import u55_commands, u85_commands
 from deploy.npu.stream.changed_payload import ENDING, copying, cut, with_stream
-from deploy.npu.stream.commands import CommandSet, split
+from deploy.npu.stream.commands import CommandSet, Settings, split
 from deploy.npu.stream.payload import parse_payload
 
 CONFIG = [0x1, 0x1807, 0x10064001]
@@ -77,10 +77,12 @@ def test_copies_of_constants_go_to_the_beginning_of_regions() -> None:
 def test_what_is_written_here_means_the_same_on_all_npus() -> None:
     stream = parse_payload(copying(payload([0x12] * 40), [(FAST, 32, 16)])).stream
 
-    def names(commands: CommandSet) -> list[str]:
-        return [command.code.name for command in split(np.array([*stream, *ENDING], np.uint32), commands)]
+    def meaning(commands: CommandSet) -> list[tuple[str, Settings]]:
+        settings: Settings = {}
+        words = np.array([*stream, *ENDING], np.uint32)
+        return [(command.code.name, settings.copy()) for command in split(words, commands, settings)]
 
-    assert names(u55_commands.COMMANDS) == names(u85_commands.COMMANDS)
+    assert meaning(u55_commands.COMMANDS) == meaning(u85_commands.COMMANDS)
     regions = {CONSTANTS: np.arange(64, dtype=np.uint8), FAST: np.zeros(64, np.uint8)}
     run(decode(stream, Architecture("U85", 256)), regions)
     assert regions[FAST].tolist() == [*range(32, 48), *[0] * 48]
