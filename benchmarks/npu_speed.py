@@ -2,9 +2,10 @@
 
 Prints for each network: medians of the reference (one thread) and of warm runs of the model and their ratio, what
 the compiled core leaves to NumPy, the first run and how long decoding weights takes, which a second thread does in
-part; in a process of its own the first run, which imports what it needs, to warm ones, and the memory that a model
-and two runs of it add, to the compiled file and the arena that Vela planned (Linux); then what LiteRT's optimised
-kernels, XNNPACK and (where it is installed) TFLM's interpreter take, as ratios to the reference.
+part; in a process of its own how long it takes to read the model and make its inference, with the imports, and the
+first run to warm ones, and the memory that a model and two runs of it add, to the compiled file and the arena that
+Vela planned (Linux); then what LiteRT's optimised kernels, XNNPACK and (where it is installed) TFLM's interpreter
+take, as ratios to the reference.
 
     python benchmarks/npu_speed.py [--npu U55-256] [--runs 9] [--large] [--table] [MODEL.tflite ...]
 
@@ -201,7 +202,8 @@ def measure(path: Path, npu: str, folder: Path, runs: int) -> Measured:
         f"{path.stem:24} {npu:8} reference {plain * 1e3:6.2f} ms   warm {warm * 1e3:6.2f} ms   "
         f"ratio {warm / plain:5.2f}   {in_the_core(inference)}   "
         f"first {first * 1e3:5.0f} ms, {first / warm:.1f} x warm, decoding {decoding.seconds * 1e3:.0f} ms   "
-        f"first of a process {alone.first_s * 1e3:.0f} ms, {alone.first_s / alone.warm_s:.1f} x warm   "
+        f"in a process: made in {alone.made_s * 1e3:.0f} ms, "
+        f"first run {alone.first_s * 1e3:.0f} ms, {alone.first_s / alone.warm_s:.1f} x warm   "
         f"memory {'-' if alone.added is None else f'{alone.added / size:.2f}'} x model and arena   "
         f"{differing} elements differ"
     )
@@ -215,11 +217,13 @@ class Alone:
     """What a network takes in a process of its own.
 
     Attributes:
-        first_s: its first run, in a process that has imported this module alone.
+        made_s: its model read and its inference made, in a process that has imported this module alone.
+        first_s: the first run behind that.
         warm_s: median of later ones.
         added: see :func:`memory`.
     """
 
+    made_s: float
     first_s: float
     warm_s: float
     added: float | None
@@ -230,12 +234,14 @@ def in_a_process(target: Path, npu: str, inputs: Sample, runs: int) -> Alone:
     return Alone(*first_and_warm(target, npu, inputs, runs), memory(target, npu, inputs))
 
 
-def first_and_warm(target: Path, npu: str, inputs: Sample, runs: int) -> tuple[float, float]:
-    """Seconds of a model's first run, and the median of later ones."""
+def first_and_warm(target: Path, npu: str, inputs: Sample, runs: int) -> tuple[float, float, float]:
+    """Seconds in which a model is made ready, of its first run, and the median of later ones."""
+    start = time.perf_counter()
     inference = NpuInference(tflite.read(target), npu_named(npu))
+    made_s = time.perf_counter() - start
     first = seconds(lambda: inference.run(inputs))
     inference.run(inputs)
-    return first, statistics.median(seconds(lambda: inference.run(inputs)) for _ in range(runs))
+    return made_s, first, statistics.median(seconds(lambda: inference.run(inputs)) for _ in range(runs))
 
 
 def memory(target: Path, npu: str, inputs: Sample) -> float | None:
