@@ -80,10 +80,14 @@ class Memory:
         """All that the bounds of accesses depend on; None where more has to be looked at.
 
         That is so while reads of memory that nobody wrote are found, and where items of a batch may share memory.
+        How many items a batch has does not matter, only whether they share a region.
         """
         if self._written is not None or (self.batch > 1 and _overlap(self._regions.values())):
             return None
-        return tuple((number, *array.shape, array.flags.writeable) for number, array in self._regions.items())
+        return self.batch > 1, *(
+            (number, len(array) < self.batch, array.shape[1], array.flags.writeable)
+            for number, array in self._regions.items()
+        )
 
     def size(self, region: int | None) -> int:
         """Bytes in a region (0 when it does not exist)."""

@@ -131,6 +131,26 @@ def test_members_that_are_given_together_stand_together_in_the_core(part: str) -
     assert places == list(range(places[0], places[0] + len(places)))
 
 
+def test_a_program_is_translated_once_for_however_many_inputs_lie_side_by_side() -> None:
+    victim = fuzzing.victims()[0]
+    program = decoded(victim)
+
+    def translated(items: int) -> TranslatedProgram | None:
+        regions = {0: victim.constants, 1: np.stack([arena()] * items)}
+        return program.translated(Memory(regions, victim.architecture.design))
+
+    assert translated(2) is translated(5) is not None
+    assert translated(1) is not translated(2)  # one item may write what several would share
+    rows = np.stack([arena(), arena()[::-1], arena() ^ 85])
+    for items in (3, 2, 1):
+        whole = np.ascontiguousarray(rows[:items])
+        run(program, {0: victim.constants, 1: whole, 2: whole}, WeightCache())
+        for i in range(items):
+            one = rows[i : i + 1].copy()
+            run(decoded(victim), {0: victim.constants, 1: one, 2: one}, WeightCache())
+            assert (one[0] == whole[i]).all()
+
+
 def test_maps_that_operations_share_are_one_in_the_core_too() -> None:
     victim = fuzzing.victims()[0]
     operations = decoded(victim).operations
