@@ -7,7 +7,7 @@ answer, at the end of its range. So pictures and signals of several kinds are dr
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from deploy.judging.input_ranges import InputRange
 from deploy.judging.samples import Sample
 
-Generator = np.random.Generator
+if TYPE_CHECKING:
+    from numpy.random import Generator  # most runs draw nothing
+
 Picture = NDArray[np.float64]
 """Numbers from 0 to 1, in the shape of an input."""
 

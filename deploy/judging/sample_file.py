@@ -22,7 +22,7 @@ from deploy.build_folder import sha256_of_bytes
 from deploy.data.array_rows import read_arrays
 from deploy.errors import BadInputError
 from deploy.judging.inputs import InputSet, given_inputs, named_inputs
-from deploy.judging.samples import Sample, stacked
+from deploy.judging.samples import Sample, stacked, unstacked
 from deploy.tflite import Model
 
 if TYPE_CHECKING:
@@ -120,11 +120,18 @@ def read_samples(path: Path, model: Model, sha256: str = "") -> InputSet:
 
 
 def _samples(path: Path, arrays: dict[str, NDArray[Any]], model: Model) -> tuple[Sample, ...]:
-    """Arrays in the model's order, and as it takes them: nothing is quantized here."""
+    """Arrays in the model's order, exactly as it takes them: this file was written from such."""
     for name, tensor in named_inputs(model).items():
-        if arrays[name].dtype.name != tensor.dtype:
-            raise BadInputError(f"{path}: array {name} is {arrays[name].dtype}, the model takes {tensor.dtype}")
-    return given_inputs(arrays, model, source=str(path)).samples
+        array = arrays[name]
+        if array.dtype.name != tensor.dtype or array.shape[1:] != tensor.shape:
+            found, wanted = f"{array.dtype}{list(array.shape)}", f"{tensor.dtype}{list(tensor.shape)}"
+            raise BadInputError(f"{path}: array {name} is {found}, a sample of the model is {wanted}")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise BadInputError(f"{path}: array {name} holds NaN or infinity")
+    counts = {len(array) for array in arrays.values()}
+    if len(counts) != 1 or 0 in counts:
+        raise BadInputError(f"{path}: the arrays hold {', '.join(map(str, sorted(counts)))} samples")
+    return tuple(unstacked(arrays, counts.pop()))
 
 
 def holds_samples(path: Path) -> bool:

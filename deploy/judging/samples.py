@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +17,7 @@ Stacked = dict[str, NDArray[Any]]
 """Samples side by side: name -> ``[samples, *shape]``."""
 
 
-def stacked(samples: Sequence[Sample]) -> Stacked:
+def stacked(samples: Sequence[Mapping[str, NDArray[Any]]]) -> Stacked:
     """Samples side by side, as many as there are, at least one."""
     return {name: np.stack([sample[name] for sample in samples]) for name in samples[0]}
 
@@ -36,10 +37,16 @@ class SampleDigest:
         """Take in more of them; returns the digest itself."""
         for sample in samples:
             for name, array in sample.items():
-                self._digest.update(f"{name}:{array.dtype}:{array.shape};".encode())
+                self._digest.update(_head(name, array.dtype, array.shape))
                 self._digest.update(np.ascontiguousarray(array).tobytes())
         return self
 
     def hexdigest(self) -> str:
         """Of all samples so far."""
         return self._digest.hexdigest()
+
+
+@functools.lru_cache(maxsize=64)
+def _head(name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    """What stands before the values of an array: NumPy takes longer to name a type than to hash a small array."""
+    return f"{name}:{dtype}:{shape};".encode()

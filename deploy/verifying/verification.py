@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.build_folder import BuildFolder, Figure
-from deploy.compiling.vela_config import memory_system
 from deploy.errors import BadInputError, DeployError
-from deploy.files import write_text
 from deploy.hardware.npus import npu_named
 from deploy.judging.build_models import Models, read_models
 from deploy.judging.judgement import Judgement, JudgeOptions
@@ -33,8 +31,6 @@ from deploy.verifying.host_session import HostSession, host_origin
 from deploy.verifying.judged_part import judged_part
 from deploy.verifying.kept_check import checked_on, keep_for_later
 from deploy.verifying.npu_inference import NpuInference
-from deploy.verifying.operation_counters import counters_csv
-from deploy.verifying.operator_check import check_operators, debug_database
 from deploy.verifying.usual_inputs import usual_inputs
 from deploy.verifying.varied_operators import VariedOperators
 
@@ -89,15 +85,15 @@ class Verification:
         on_progress(0, len(samples))
         start = time.monotonic()
         sequence = self._options.sequence
-        check = functools.partial(
-            check_operators,
-            self._build,
-            models,
-            samples,
-            inference=session.inference,
-            observer=varied,
-            sequence=sequence,
-        )
+
+        def check() -> CheckedOperators:
+            from deploy.verifying.operator_check import check_operators  # a run that is repeated needs none
+
+            inference = session.inference
+            return check_operators(
+                self._build, models, samples, inference=inference, observer=varied, sequence=sequence
+            )
+
         whole = not sequence and not judged.without
         recorded = checked_on(self._build, samples) if whole and not self._options.layers else None
         checked = recorded or check()
@@ -120,8 +116,7 @@ class Verification:
                 on_progress(len(judgement.answers), len(samples))
         elapsed = time.monotonic() - start
         if self._options.counters is not None:
-            database = debug_database(self._build)
-            write_text(self._options.counters, counters_csv(session.inference.counters, database, models.source))
+            self._write_counters(self._options.counters, session.inference, models.source)
         opinion = judgement.opinion(judge)
         if recorded is not None and _differing(opinion):
             checked = check()  # the record tells less about why
@@ -156,9 +151,18 @@ class Verification:
         npu = npu_named(document.npu)
         if self._options.counters is None:
             return HostSession(compiled, npu, sequence=sequence)
+        from deploy.compiling.vela_config import memory_system
+
         # Only the counters depend on the memories, and only what describes them has to be installed for it.
         memories = memory_system(npu, document.system_config, document.memory_mode)
         return HostSession(compiled, npu, memories, sequence=sequence)
+
+    def _write_counters(self, path: Path, inference: NpuInference, source: Model) -> None:
+        from deploy.files import write_text
+        from deploy.verifying.operation_counters import counters_csv
+        from deploy.verifying.operator_check import debug_database
+
+        write_text(path, counters_csv(inference.counters, debug_database(self._build), source))
 
     def failed(self, error: DeployError) -> Verdict:
         """The document for a verification that ended without a complete answer."""
@@ -178,6 +182,8 @@ class Verification:
             return checked, checked.check.left_out if differing else ()
         further = [samples[i] for i in differing if i >= len(checked.answers)]
         if not self._options.sequence and further and len(further) == len(differing):
+            from deploy.verifying.operator_check import check_operators
+
             again = check_operators(self._build, models, further, inference=inference)
             checked = again if again.check.unexplained >= checked.check.unexplained else checked
         return checked, summarise(checked.results) if differing or checked.check.unexplained else ()

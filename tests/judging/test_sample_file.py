@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import re
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tflite_writer import GraphWriter
 
 from deploy import tflite
@@ -75,6 +80,47 @@ def test_a_users_own_file_is_told_from_ours(tmp_path: Path) -> None:
         assert not holds_samples(tmp_path / name)
     with pytest.raises(BadInputError, match="does not say which model"):
         read_samples(tmp_path / "own.npz", model("x"))
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.zeros((2, 4), np.int8), "array x is int8[2, 4], a sample of the model is int8[1, 4]"),
+        (np.zeros((2, 1, 4), np.uint8), "array x is uint8"),
+        (np.zeros((0, 1, 4), np.int8), "the arrays hold 0 samples"),
+    ],
+)
+def test_arrays_that_are_none_of_the_models_samples_are_refused(
+    array: NDArray[Any], words: str, tmp_path: Path
+) -> None:
+    source = model("x")
+    content = samples_content(random_inputs(source, 2).samples, source, "here")
+    (tmp_path / "s.npz").write_bytes(changed(content, array))
+    with pytest.raises(BadInputError, match=re.escape(words)):
+        read_samples(tmp_path / "s.npz", source)
+
+
+def test_samples_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    writer = GraphWriter()
+    x, y = (writer.tensor(name, (1, 4), "float32") for name in "xy")
+    writer.operator("RELU", [x], [y])
+    source = tflite.load(writer.finish({"x": x}, {"y": y}))
+    found = {"x": np.array([[1, 2, np.nan, 4]], np.float32)}
+    (tmp_path / "s.npz").write_bytes(samples_content([found], source, "here"))
+    with pytest.raises(BadInputError, match="array x holds NaN or infinity"):
+        read_samples(tmp_path / "s.npz", source)
+
+
+def changed(content: bytes, array: NDArray[Any]) -> bytes:
+    """A file of samples with another array in it."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(stream, "w") as new:
+        new.comment = old.comment
+        for name in old.namelist():
+            entry = io.BytesIO()
+            np.save(entry, array)
+            new.writestr(name, entry.getvalue())
+    return stream.getvalue()
 
 
 def test_large_inputs_are_kept_in_small_number() -> None:

@@ -15,7 +15,7 @@ from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.verdict import Verdict
 from deploy.judging.verification_record import VerificationRecord, keep_record, record_of
-from deploy.verifying import kept_check, verification
+from deploy.verifying import kept_check, operator_check, verification
 from deploy.verifying.build_check import check_build
 from deploy.verifying.checked_operators import CheckedOperators
 from deploy.verifying.deciding_versions import deciding_versions
@@ -45,13 +45,13 @@ class Checks:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.made = 0
-        made = verification.check_operators
+        made = operator_check.check_operators
 
         def check(*arguments: object, **options: object) -> CheckedOperators:
             self.made += 1
             return made(*arguments, **options)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(verification, "check_operators", check)
+        monkeypatch.setattr(operator_check, "check_operators", check)
 
 
 @pytest.fixture
