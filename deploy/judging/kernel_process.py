@@ -182,39 +182,37 @@ class PreparedModel:
         self._asked(head, [self._content], PREPARE_S)
         self._life = self._process.life
 
-    def run(
-        self, samples: Sequence[Sequence[NDArray[Any]]], *, keep_state: bool = False
-    ) -> list[list[NDArray[Any]]]:
+    def run(self, inputs: Sequence[NDArray[Any]], count: int, *, keep_state: bool = False) -> list[NDArray[Any]]:
         """Run inferences one behind the other.
 
         Args:
-            samples: for each the inputs in the order of ``order.inputs``, of the tensors' shapes and types.
+            inputs: in the order of ``order.inputs``, ``(count, *shape)`` each, of the tensors' types.
+            count: how many inferences, at least one.
             keep_state: each starts from the state that the one before it left, else from the initial one.
 
         Returns:
-            For each the outputs in the order of ``order.outputs``, of the tensors' shapes and types.
+            The outputs in the order of ``order.outputs``, ``(count, *shape)`` each, of the tensors' types.
 
         Raises:
             KernelsError: the kernels fail, or make an output of another shape than the model says.
         """
         most = max(1, _MAX_BODY_BYTES // max(self._input_bytes, self._output_bytes, 1))
-        found: list[list[NDArray[Any]]] = []
-        for first in range(0, len(samples), most):
-            found += self._run(samples[first : first + most], keep_state=keep_state)
-        return found
+        parts = []
+        for first in range(0, count, most):
+            size = min(most, count - first)
+            parts.append(self._run([each[first : first + size] for each in inputs], size, keep_state=keep_state))
+        return parts[0] if len(parts) == 1 else [np.concatenate(each) for each in zip(*parts, strict=True)]
 
-    def _run(self, samples: Sequence[Sequence[NDArray[Any]]], *, keep_state: bool) -> list[list[NDArray[Any]]]:
+    def _run(self, inputs: Sequence[NDArray[Any]], count: int, *, keep_state: bool) -> list[NDArray[Any]]:
         self._be_prepared(keep_state=keep_state)
-        head = {"do": "run", "number": self._number, "count": len(samples), "keep_state": keep_state}
-        parts = [_bytes(array) for sample in samples for array in sample]
-        body = parts if len(parts) == 1 else [b"".join(parts)]  # one call of the system
-        said, content = self._asked(head, body, _RUN_S + self._one_s * len(samples))
+        head = {"do": "run", "number": self._number, "count": count, "keep_state": keep_state}
+        body = [_bytes(array).data for array in inputs]
+        said, content = self._asked(head, body, _RUN_S + self._one_s * count)
         if said:
             raise OtherOutputError(self._order.outputs[said["output"]], str(said["dtype"]), tuple(said["shape"]))
-        if len(content) != self._output_bytes * len(samples):
-            raise KernelsError(f"{len(content)} bytes came for {len(samples)} outputs")
-        outputs = iter(_arrays(content, self._outputs * len(samples)))
-        return [[next(outputs) for _ in self._outputs] for _ in samples]
+        if len(content) != self._output_bytes * count:
+            raise KernelsError(f"{len(content)} bytes came for {count} outputs")
+        return _arrays(content, _side_by_side(self._outputs, count))
 
     def tensors(self, indices: Iterable[int]) -> dict[int, NDArray[Any]]:
         """What the last inference left in tensors of the model, as far as the interpreter keeps them.
@@ -263,8 +261,12 @@ def _specifications(tensors: Iterable[Tensor]) -> list[_Specification]:
     return found
 
 
-def _bytes(array: NDArray[Any]) -> Buffer:
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+def _side_by_side(specifications: Sequence[_Specification], count: int) -> list[_Specification]:
+    return [(dtype, (count, *shape), count * nbytes) for dtype, shape, nbytes in specifications]
+
+
+def _bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 
 def _arrays(content: Buffer, specifications: Iterable[_Specification]) -> list[NDArray[Any]]:
@@ -312,18 +314,21 @@ class _Held:
 
     def _run(self, asked: dict[str, Any], body: bytearray) -> tuple[dict[str, Any], Sequence[Buffer]]:
         interpreter, inputs, outputs = self._models[asked["number"]]
-        fed, content = iter(_arrays(body, inputs * asked["count"])), list[Buffer]()
-        for _ in range(asked["count"]):
-            found = interpreter.run([next(fed) for _ in inputs], keep_state=asked["keep_state"])
-            for position, (array, (_, shape, nbytes)) in enumerate(zip(found, outputs, strict=True)):
+        count = asked["count"]
+        fed = _arrays(body, _side_by_side(inputs, count))
+        made = [np.empty((count, nbytes), np.uint8) for _, _, nbytes in outputs]
+        sizes = [(math.prod(shape), nbytes) for _, shape, nbytes in outputs]
+        for number in range(count):
+            found = interpreter.run([array[number, ...] for array in fed], keep_state=asked["keep_state"])
+            for position, (array, size, rows) in enumerate(zip(found, sizes, made, strict=True)):
                 # Vela leaves out reshapes between operators on the CPU: the same numbers in the same order.
-                if array.size != math.prod(shape) or array.nbytes != nbytes:
+                if (array.size, array.nbytes) != size:
                     return {"output": position, "dtype": array.dtype.name, "shape": array.shape}, ()
-                content.append(_bytes(array))
-        return {}, [b"".join(content)]
+                rows[number] = _bytes(array)
+        return {}, [rows.data.cast("B") for rows in made if rows.size]
 
     def _tensors(self, asked: dict[str, Any], _body: bytearray) -> tuple[dict[str, Any], Sequence[Buffer]]:
         interpreter, _, _ = self._models[asked["number"]]
         found = interpreter.tensors(asked["indices"])
         described = [(array.dtype.name, array.shape, array.nbytes) for array in found.values()]
-        return {"indices": list(found), "tensors": described}, [_bytes(array) for array in found.values()]
+        return {"indices": list(found), "tensors": described}, [_bytes(array).data for array in found.values()]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from deploy.errors import BadInputError
 from deploy.judging.interpreters import Library, Order, arena_for
 from deploy.judging.kernel_process import KernelProcess, KernelsError, OtherOutputError, PreparedModel
+from deploy.judging.samples import Stacked, stacked, unstacked
 from deploy.tflite import Model, Tensor
 from deploy.tflite.state import has_resources
 
@@ -111,16 +112,34 @@ class Kernels:
         Raises:
             BadInputError: as :meth:`run`.
         """
+        if not samples:
+            return []
         for inputs in samples:
             check_inputs(self._inputs, inputs)
-        ordered = [[inputs[name] for name in self._inputs] for inputs in samples]
+        return unstacked(self.run_batch(stacked(samples), len(samples), keep_state=keep_state), len(samples))
+
+    def run_batch(self, inputs: Mapping[str, NDArray[Any]], count: int, *, keep_state: bool = False) -> Stacked:
+        """Run several inferences one behind the other, as :meth:`run_all`, on what lies side by side.
+
+        Args:
+            inputs: one array ``(count, *shape)`` per input.
+            count: how many inferences, at least one.
+            keep_state: as of :meth:`run_all`.
+
+        Returns:
+            One array ``(count, *shape)`` per output.
+
+        Raises:
+            BadInputError: as :meth:`run`.
+        """
+        check_inputs(self._inputs, inputs, count)
         try:
-            found = self._prepared.run(ordered, keep_state=keep_state)
+            found = self._prepared.run([inputs[name] for name in self._inputs], count, keep_state=keep_state)
         except OtherOutputError as error:
             raise self._other(error) from error
         except KernelsError as error:
             raise BadInputError(sentence(self.library, "run", error)) from error
-        return [dict(zip(self._outputs, outputs, strict=True)) for outputs in found]
+        return dict(zip(self._outputs, found, strict=True))
 
     def _other(self, error: OtherOutputError) -> InconsistentModelError:
         name, tensor = next(item for item in self._outputs.items() if item[1].index == error.tensor)
@@ -150,12 +169,13 @@ def sentence(who: str, what: str, error: KernelsError) -> str:
     return f"{who} ends its process while {doing} the model ({error.ended}){reason}"
 
 
-def check_inputs(expected: Mapping[str, Tensor], inputs: Mapping[str, NDArray[Any]]) -> None:
-    """Check names, shapes and dtypes of a sample against the model's inputs.
+def check_inputs(expected: Mapping[str, Tensor], inputs: Mapping[str, NDArray[Any]], *count: int) -> None:
+    """Check names, shapes and dtypes of a sample, or of several side by side, against the model's inputs.
 
     Args:
         expected: the model's input tensors by name.
         inputs: the sample.
+        count: how many lie side by side; not given for one that does not.
 
     Raises:
         BadInputError: naming the input and what the model expects.
@@ -166,10 +186,11 @@ def check_inputs(expected: Mapping[str, Tensor], inputs: Mapping[str, NDArray[An
         if name not in inputs:
             raise BadInputError(f"no data for the model's input {name}", hints=[_wanted(expected)])
         array = inputs[name]
-        if array.dtype != tensor.dtype or array.shape != tensor.shape:
+        shape = (*count, *tensor.shape)
+        if array.dtype != tensor.dtype or array.shape != shape:
             raise BadInputError(
                 f"input {name}: the data is {array.dtype}{list(array.shape)}, "
-                f"the model takes {tensor.dtype}{list(tensor.shape)}"
+                f"the model takes {tensor.dtype}{list(shape)}"
             )
 
 

@@ -54,7 +54,7 @@ missing."""
 class MakeKernels(Protocol):
     """Puts a model before kernels, in a process that may hold other models, too."""
 
-    def __call__(self, model: Model, *, process: KernelProcess | None = None) -> Oracle:
+    def __call__(self, model: Model, *, process: KernelProcess | None = None) -> Kernels:
         """Raises BadInputError if they cannot run the model, NotInstalledError if they are missing."""
         ...
 

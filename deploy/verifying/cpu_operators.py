@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from deploy import tflite
 from deploy.errors import BadInputError, DeployError, NotInstalledError, TargetError
 from deploy.judging.kernel_process import KernelProcess
-from deploy.judging.oracles import ANY_KERNELS, MakeKernels, Oracle, sequence_of
+from deploy.judging.kernels import Kernels
+from deploy.judging.oracles import ANY_KERNELS, MakeKernels, sequence_of
 from deploy.judging.reference import ReferenceKernels
+from deploy.judging.samples import Stacked, stacked, unstacked
 from deploy.tflite import Model, Operator
 from deploy.tflite.single_operator import OperatorFiles
 from deploy.tflite.state import RESOURCE_OPERATORS
@@ -70,7 +72,7 @@ class CpuOperator:
         """The name of those that run it."""
         return self._kernels.name
 
-    def _next_kernels(self) -> Oracle:
+    def _next_kernels(self) -> Kernels:
         """The first kernels of those that are left that can prepare it."""
         while self._left:
             try:
@@ -118,15 +120,15 @@ class CpuOperator:
         Raises:
             TargetError: as :meth:`run`.
         """
-        pairs = list(zip(self._input_names, self.inputs, strict=True))
-        samples = [{name: inputs[tensor.index][i] for name, tensor in pairs} for i in range(batch)]
+        pairs = zip(self._input_names, self.inputs, strict=True)
+        named = {name: inputs[tensor.index][:batch] for name, tensor in pairs}
         try:
-            runs = self._answers(samples, keep_state=keep_state, sequence=sequence)
+            answers = self._answers(named, batch, keep_state=keep_state, sequence=sequence)
         except DeployError as error:
             raise TargetError(f"CPU operator {self.index} ({self.code}): {error.message}") from error
         outputs = {}
         for name, tensor in zip(self._output_names, self.outputs, strict=True):
-            array = np.stack([run[name] for run in runs])
+            array = answers[name]
             if array.nbytes != batch * tensor.nbytes or array.dtype != np.dtype(tensor.dtype):
                 raise TargetError(
                     f"CPU operator {self.index} ({self.code}) computed {array.dtype}{list(array.shape[1:])} for "
@@ -135,15 +137,13 @@ class CpuOperator:
             outputs[tensor.index] = array.reshape(batch, *tensor.shape)
         return outputs
 
-    def _answers(
-        self, samples: Sequence[Mapping[str, NDArray[Any]]], *, keep_state: bool, sequence: bool
-    ) -> list[dict[str, NDArray[Any]]]:
+    def _answers(self, inputs: Stacked, batch: int, *, keep_state: bool, sequence: bool) -> Stacked:
         """What the kernels say; where they fail, or end their process, the next ones that can."""
         while True:
             try:
                 if not sequence:
-                    return self._kernels.run_all(samples, keep_state=keep_state)
-                return sequence_of(self._kernels, samples, keep_state=keep_state)
+                    return self._kernels.run_batch(inputs, batch, keep_state=keep_state)
+                return stacked(sequence_of(self._kernels, unstacked(inputs, batch), keep_state=keep_state))
             except BadInputError as error:
                 self._refusals.append(error)
                 if keep_state:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from deploy import tflite
@@ -65,9 +64,8 @@ class SideBySide:
         Raises:
             BadInputError: the kernels fail, or end the process that they run in.
         """
-        samples = [{name: values[index][i] for index, name in self._names.items()} for i in range(batch)]
-        runs = self._kernels.run_all(samples)
-        return {tensor.index: np.stack([run[name] for run in runs]) for name, tensor in self._outputs.items()}
+        answers = self._kernels.run_batch({name: values[index] for index, name in self._names.items()}, batch)
+        return {tensor.index: answers[name] for name, tensor in self._outputs.items()}
 
 
 def inputs_of(operators: Sequence[Operator], model: Model) -> tuple[int, ...]:
