@@ -109,9 +109,11 @@ class MadeUpValues:
         order = self._orders.get(elements)
         if order is None:
             order = self._orders[elements] = self._rng.permutation(elements // width)
-        for row, made in zip(rows, found, strict=True):
-            turned = np.roll(row, self._rng.integers(elements))
-            np.take(turned[:whole].reshape(-1, width), order, axis=0, out=made[:whole].reshape(-1, width))
+        begins = elements - self._rng.integers(elements, size=len(rows))
+        for row, made, begin in zip(rows, found, begins, strict=True):
+            turned = np.concatenate((row[begin:], row[:begin]))
+            parts, taken = turned[:whole].reshape(-1, width), made[:whole].reshape(-1, width)
+            np.take(parts, order, axis=0, out=taken, mode="clip")  # of what it checks itself it makes a copy first
             made[whole:] = turned[whole:]
         return found
 

@@ -11,6 +11,7 @@ they have its own height, width and depth.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -34,10 +35,10 @@ def read(memory: Memory, fm: FeatureMap) -> NDArray[np.generic]:
     """
     if fm.chain is not None:
         return memory.chained(fm.chain, fm.extents, fm.dtype)
-    stored = fm.as_stored
-    found = views(memory, fm)
-    result = np.empty((len(found[0]), *stored.extents), fm.dtype)
-    for piece, view in zip(pieces(stored), found, strict=True):
+    parts = pieces(fm.as_stored)
+    found = _views(memory, fm, parts)
+    result = np.empty((len(found[0]), *fm.as_stored.extents), fm.dtype)
+    for piece, view in zip(parts, found, strict=True):
         _copy(view, _part(result, piece))
     if fm.reversed_axis is not None:
         result = np.flip(result, fm.reversed_axis + 1)
@@ -62,7 +63,8 @@ def write(memory: Memory, fm: FeatureMap, values: NDArray[np.generic]) -> None:
     if fm.reversed_axis is not None:
         values = np.flip(values, fm.reversed_axis + 1)
     # All pieces are checked before the first one is written.
-    for piece, view in zip(pieces(fm.as_stored), views(memory, fm, write=True), strict=True):
+    parts = pieces(fm.as_stored)
+    for piece, view in zip(parts, _views(memory, fm, parts, write=True), strict=True):
         view[...] = _part(values, piece)
 
 
@@ -76,10 +78,16 @@ def views(memory: Memory, fm: FeatureMap, *, write: bool = False) -> list[NDArra
         MemoryAccessError: part of it lies outside its region.
         UnsupportedError: a batch would write memory that it shares.
     """
+    return _views(memory, fm, pieces(fm.as_stored), write=write)
+
+
+def _views(
+    memory: Memory, fm: FeatureMap, parts: Sequence[Piece], *, write: bool = False
+) -> list[NDArray[np.generic]]:
     check_size(memory, fm)
     return [
         memory.strided(fm.region, piece.address, piece.extents, piece.strides, fm.dtype, write=write)
-        for piece in pieces(fm.as_stored)
+        for piece in parts
     ]
 
 
