@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from deploy.npu.stream.operations import Operation
 from deploy.tflite import Model
 from deploy.tflite.state import initial_resources
 from deploy.verifying.group_kernels import Inference, ModelKernels
+from deploy.verifying.groups_at_once import GroupsAtOnce
 from deploy.verifying.inference_state import InferenceState
 from deploy.verifying.layer_capture import LayerCapture, joined
 from deploy.verifying.layer_walk import Walk, walk
@@ -106,6 +108,8 @@ class Rounds:
         self._room = max(1, _ROUND_BYTES // kept)
         self._ahead = ahead if ahead is not None and ahead.source is source else None
         self._kernels = ModelKernels(source) if self._ahead is None else self._ahead.kernels
+        # In a limited time there is a look at the clock after each.
+        self._at_once = GroupsAtOnce(self._kernels) if until == math.inf and not sequence else None
         self.in_time = True
 
     def on_inputs(self) -> Iterator[Round]:
@@ -213,6 +217,7 @@ class Rounds:
             until=self._until,
             kernels=self._kernels,
             behind=None if ahead is None else ahead.behind,
+            at_once=self._at_once,
         )
         return Round(found, (), size, time.monotonic() - began)
 

@@ -29,6 +29,7 @@ from deploy.judging.operator_result import FirstDifference, OperatorResult
 from deploy.judging.samples import Sample, Stacked, unstacked
 from deploy.tflite import Model, Tensor
 from deploy.verifying.group_kernels import GroupKernels, Inference, ModelKernels, Values
+from deploy.verifying.groups_at_once import GroupsAtOnce
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.operator_groups import Group, groups, named
 from deploy.verifying.operator_limits import overflow, saturated
@@ -70,6 +71,7 @@ def walk(
     kernels: ModelKernels | None = None,
     begun: Inference | None = None,
     behind: Callable[[Group, Values], dict[int, NDArray[Any]] | None] | None = None,
+    at_once: GroupsAtOnce | None = None,
     sequence: bool = False,
 ) -> Walk:
     """Walk through all operators.
@@ -83,6 +85,8 @@ def walk(
         kernels: that have run the model before, for earlier values; None makes some.
         begun: the whole model on these kernels with the first input, which is waited for whatever the time.
         behind: knows what some groups must compute from the values that it is given.
+        at_once: runs on these kernels as many groups as it can before there is the next look at the clock, where
+            the reference has not run the whole model; None to have them run one by one.
         sequence: whether the inputs are one sequence, in which the model keeps its state. What operators keep in
             variable tensors is their own in the reference, too, from the first input on.
 
@@ -108,10 +112,13 @@ def walk(
     results: list[OperatorResult] = []
     compared: set[int] = set()
     left: dict[str, list[str]] = {_NOT_SEEN if outputs else _TOO_LATE: [named(operator) for operator in unseen]}
+    made = at_once.computed(found, start, batch) if at_once is not None and whole is None else {}
     for group in found:
         expected = whole.behind(group, known) if whole is not None else None
         if expected is None and behind is not None:
             expected = behind(group, start)
+        if expected is None and made.keys() >= {*group.last.outputs}:
+            expected = {index: made[index] for index in group.last.outputs}
         if batch == 0 or (expected is None and time.monotonic() > until):
             left.setdefault(_TOO_LATE, []).append(named(group.last))
             continue

@@ -120,7 +120,7 @@ class ReferenceAhead:
         names = self.source.input_names()
         self._starts = {index: self.inputs[name] for index, name in names.items()}
         # Of a large network none is asked again: they are not worth being prepared one by one.
-        for part in parts(self.source) if self.is_costly else ():
+        for part in parts(self.source, self.source.operators) if self.is_costly else ():
             if not self._stopped:
                 self._run_side_by_side(part)
         self._run_one_by_one(

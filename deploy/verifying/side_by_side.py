@@ -6,7 +6,7 @@ file, in which none starts from what another one computes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from numpy.typing import NDArray
@@ -73,10 +73,10 @@ def inputs_of(operators: Sequence[Operator], model: Model) -> tuple[int, ...]:
     return tuple(dict.fromkeys(tensor.index for each in operators for tensor in model.activations(each)))
 
 
-def parts(model: Model) -> Iterator[tuple[Operator, ...]]:
-    """A model's operators in their order, in parts that each cost the kernels little time."""
+def parts(model: Model, operators: Iterable[Operator]) -> Iterator[tuple[Operator, ...]]:
+    """Operators of a model in their order, in parts that each cost the kernels little time."""
     part, macs = list[Operator](), 0.0
-    for operator in model.operators:
+    for operator in operators:
         cost = macs_at_most(model, operator)
         if part and macs + cost > _MOST_MACS:
             yield tuple(part)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import stateful_networks
+from numpy.typing import NDArray
 from tflite_writer import GraphWriter, schema
 
 from deploy import api, tflite
@@ -19,10 +21,12 @@ from deploy.judging.samples import Sample
 from deploy.tflite import Model
 from deploy.tflite.state import initial_resources
 from deploy.verifying.build_check import check_build
+from deploy.verifying.group_kernels import GroupKernels, Values
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.made_up_values import MadeUpValues
 from deploy.verifying.npu_inference import NpuInference
 from deploy.verifying.operator_check import check_operators
+from deploy.verifying.operator_groups import Group
 
 CHANNELS = 16
 DEAD = 5
@@ -93,6 +97,23 @@ def test_weights_behind_a_channel_that_is_zero_for_every_input_are_found_wrong(
 
 def test_a_check_without_time_leaves_made_up_values_out(build: BuildFolder) -> None:
     assert check_build(build, time.monotonic()).check.made_up == 0
+
+
+@pytest.mark.parametrize(("limit_s", "at_once"), [(None, True), (1000.0, False)])
+def test_operators_are_run_at_once_but_where_the_time_is_limited(
+    build: BuildFolder, limit_s: float | None, at_once: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    reference = GroupKernels.reference
+
+    def asking(self: GroupKernels, group: Group, known: Values) -> dict[int, NDArray[Any]]:
+        asked.append(group)
+        return reference(self, group, known)
+
+    monkeypatch.setattr(GroupKernels, "reference", asking)
+    check = check_operators(build, read_models(build), samples(4), limit_s=limit_s).check
+    assert (check.made_up, check.unexplained, check.differing) == (256, 0, 0)
+    assert (not asked) == at_once
 
 
 def test_sets_hold_a_tensors_own_numbers_in_another_order_any_numbers_and_all_numbers_in_turn() -> None:

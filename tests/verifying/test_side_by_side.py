@@ -54,7 +54,7 @@ def test_no_other_kernels_answer_where_the_reference_kernels_lack_one_of_them() 
 
 def test_a_network_is_divided_into_parts_of_little_work_in_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
     model = network()
-    assert list(parts(model)) == [model.operators]
+    assert list(parts(model, model.operators)) == [model.operators]
     monkeypatch.setattr("deploy.verifying.side_by_side._MOST_MACS", 4 * 16 * 16)
-    first, second = parts(model)
+    first, second = parts(model, model.operators)
     assert (first, second) == (model.operators[:1], model.operators[1:])
