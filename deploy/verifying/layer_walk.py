@@ -177,40 +177,33 @@ def _whole_reference(
 ) -> _Whole | None:
     """None where the reference kernels cannot run the model, or lack one for an operator."""
     try:
-        answered = [begun] if begun is not None else []
         whole_model = kernels.whole
         if not whole_model.are_reference:
             return None
-        other: dict[int, dict[int, NDArray[Any]]] = {}
         expected: list[Sample] = []
-        lost: set[int] = set()
-        done = 0
+        kept: list[Values] = []
         for sample in unstacked(inputs, len(next(iter(inputs.values())))):
-            if done < len(answered):
-                expected.append(answered[done].answer())
-                kept = answered[done].tensors(known)
+            if begun is not None and not expected:
+                expected.append(begun.answer())
+                kept.append(begun.tensors(known))
             elif time.monotonic() > until:
                 break
             else:
-                expected.append(whole_model.run(sample, keep_state=sequence and done > 0))
-                kept = whole_model.tensors(known)
-            for index, array in known.items():
-                theirs = kept.get(index)
-                if theirs is None or theirs.size != array[done].size:
-                    lost.add(index)
-                elif _differing(array[done], theirs.reshape(array[done].shape)).any():
-                    other.setdefault(index, {})[done] = theirs.reshape(array[done].shape)
-            done += 1
+                expected.append(whole_model.run(sample, keep_state=sequence and bool(expected)))
+                kept.append(whole_model.tensors(known))
     except BadInputError:
         return None
-    whole: dict[int, NDArray[Any]] = {}
-    for index, arrays in other.items():
-        whole[index] = known[index][:done].copy()
-        for i, array in arrays.items():
-            whole[index][i] = array
-    differing = set(whole) | lost
-    other_kept = {index: array for index, array in whole.items() if index not in lost}
-    return _Whole(done, frozenset(known) - differing, other_kept, tuple(expected))
+    same, other = set[int](), dict[int, NDArray[Any]]()
+    for index, array in known.items() if kept else ():
+        ours, theirs = array[: len(kept)], [each.get(index) for each in kept]
+        if any(each is None or each.size != ours[0].size for each in theirs):
+            continue
+        reference = np.stack([each.reshape(ours.shape[1:]) for each in theirs if each is not None])
+        if _differing(ours, reference).any():
+            other[index] = reference
+        else:
+            same.add(index)
+    return _Whole(len(kept), frozenset(same), other, tuple(expected))
 
 
 def _differing(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.bool_]:
