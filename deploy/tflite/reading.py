@@ -214,10 +214,10 @@ def _buffer(root: Any, index: int) -> NDArray[np.uint8] | None:
 
 
 def _quantization(record: Any) -> Quantization | None:
-    if record is None or record.ScaleLength() == 0:
+    found = 0 if record is None else record.ScaleAsNumpy()
+    if isinstance(found, int) or len(found) == 0:
         return None
-    count = _count(record.ScaleLength(), "scales")
-    scales = tuple(record.ScaleAsNumpy().tolist())
+    count, scales = _count(len(found), "scales"), tuple(found.tolist())
     zero_points = _ints(record.ZeroPointAsNumpy()) or (0,) * count
     if len(zero_points) == 1 < count:
         zero_points = zero_points * count
