@@ -196,7 +196,8 @@ def joined(captures: Sequence[LayerCapture]) -> LayerCapture:
 
 
 def _batched(values: NDArray[Any], memory: Memory) -> NDArray[Any]:
-    return np.repeat(values, memory.batch // len(values), axis=0)
+    """What is read, for each item of the batch also where they share it."""
+    return values if len(values) == memory.batch else np.repeat(values, memory.batch, axis=0)
 
 
 def _interleaved(database: DebugDatabase) -> set[tuple[int, int | None]]:
@@ -238,7 +239,7 @@ def _whole(allocation: Allocation, region: int, shape: tuple[int, int, int], dty
 def _read(place: FeatureMap | None, memory: Memory) -> NDArray[Any] | None:
     """A copy of a tensor, ``(batch, height, width, depth)``; None where it is not in memory."""
     try:
-        return None if place is None else _batched(read(memory, place), memory).copy()
+        return None if place is None else _batched(read(memory, place), memory)
     except MemoryAccessError:
         return None
 
