@@ -146,6 +146,17 @@ def test_several_inferences_are_answered_in_order_however_many_fit_in_a_message(
     assert kernels.run_all([]) == []
 
 
+def test_inferences_side_by_side_are_those_one_by_one() -> None:
+    kernels = ReferenceKernels(relu())
+    together = np.random.default_rng(0).integers(-128, 128, (7, 1, 4), np.int8)
+    found = kernels.run_batch({"x": together}, 7)["y"]
+    assert found.shape == (7, 1, 4)
+    for given, computed in zip(together, found, strict=True):
+        assert kernels.run({"x": given})["y"].tolist() == computed.tolist() == np.maximum(given, 0).tolist()
+    with pytest.raises(BadInputError, match=r"the data is int8\[7, 1, 4\], the model takes int8\[6, 1, 4\]"):
+        kernels.run_batch({"x": together}, 6)
+
+
 def test_many_models_share_a_process_and_those_that_nobody_holds_are_dropped() -> None:
     process = KernelProcess()
     for _ in range(20):
