@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 import stateful_networks
@@ -9,6 +11,8 @@ from tflite_writer import GraphWriter, schema
 
 from deploy import tflite
 from deploy.debug_database import DebugDatabase
+from deploy.judging import kernel_process
+from deploy.judging.interpreters import Interpreter, Order
 from deploy.tflite import Model
 from deploy.tflite.state import is_stateful
 from deploy.verifying.group_kernels import GroupKernels, ModelKernels, Values
@@ -99,6 +103,25 @@ def test_a_walk_finds_at_once_what_it_finds_one_by_one(last: str) -> None:
     assert found == walked(model, known, kernels, None)
     assert found.compared == {0, 1, 2, 3}
     assert all(result.mismatches for result in found.results)
+
+
+def test_where_the_kernels_crash_on_all_together_they_are_asked_one_by_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = kernel_process.made
+
+    def crashing(order: Order, content: bytes) -> Interpreter:
+        if len(tflite.load(content).operators) > 1:
+            os.abort()
+        return made(order, content)
+
+    monkeypatch.setattr(kernel_process, "made", crashing)
+    model = network()
+    known = values(model)
+    kernels = ModelKernels(model)
+    at_once = GroupsAtOnce(kernels)
+    assert at_once.computed(groups(model, known)[0], known, BATCH) == {}
+    assert walked(model, known, kernels, at_once) == walked(model, known, kernels, None)
 
 
 def test_what_is_found_at_once_is_not_asked_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
