@@ -65,7 +65,7 @@ class BegunCheck:
             Whether it does; else it has ended.
         """
         writes, self._writes = self._writes, None
-        if writes is None or not self.child.running:
+        if writes is None or self.child.ended():
             return False
         # Here, where nothing else works with the build.
         told = pickle.dumps((build.path, build.document, build.compiled_model, build.debug, until))
