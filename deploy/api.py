@@ -321,6 +321,7 @@ def write_build(
     notes: tuple[str, ...] = (),
     data: Given | None = None,
     image_range: str | None = None,
+    ready: Callable[[BuildFolder, InputSet], object] = lambda _build, _inputs: None,
 ) -> BuildFolder:
     """Compile a model that is quantized, and write its build folder; what Vela made of it is not checked.
 
@@ -336,6 +337,7 @@ def write_build(
         notes: for the document, one sentence each.
         data: to be tested with instead, for a model that was read.
         image_range: as :func:`quantize` takes it.
+        ready: called with the build, and the inputs that it will keep, before it is written.
 
     Raises:
         BadInputError: the model cannot be compiled, does not fit, or the folder cannot be written.
@@ -367,10 +369,12 @@ def write_build(
     name = name or "model"
 
     # What these need is imported behind Vela, which would wait for it.
-    def choose(compiled: Compiled, limit_s: float) -> tuple[bytes, SamplesRecord]:
-        from deploy.verifying.usual_inputs import chosen_samples
+    def choose(compiled: Compiled, build: BuildFolder, limit_s: float) -> tuple[bytes, SamplesRecord]:
+        from deploy.verifying.usual_inputs import as_kept, chosen_inputs, samples_to_keep
 
-        return chosen_samples(compiled, limit_s, given)
+        inputs = chosen_inputs(compiled, limit_s, given)
+        ready(build, as_kept(inputs))
+        return samples_to_keep(inputs, compiled.source)
 
     def not_in_runner(compiled: Model) -> tuple[str, ...]:
         from deploy.hardware.fvps import default_fvp

@@ -24,8 +24,9 @@ from deploy.tflite.arithmetic import float_operators, float_results, integer_ope
 _EDGE_TPU = "edgetpu-custom-op"
 """Custom code of the operator that Google's compiler puts in the place of what runs on an Edge TPU."""
 
-ChooseSamples = Callable[[Compiled, float], tuple[bytes, SamplesRecord]]
-"""Chooses test inputs for what was compiled, in about so many seconds: the file's content, and its record."""
+ChooseSamples = Callable[[Compiled, BuildFolder, float], tuple[bytes, SamplesRecord]]
+"""Chooses test inputs for what was compiled, which the build will hold, in about so many seconds: content of their
+file, and its record."""
 
 _CHOOSING_S, _CHOOSING_SHARE = 2.0, 0.25
 """Choosing test inputs ends after so many seconds, or so much of Vela's time where that is more."""
@@ -133,7 +134,8 @@ def compile_model(
     _check_sram(compiled)
     files = dict(extra or {})
     if choose is not None:
-        content, record = choose(compiled, max(_CHOOSING_S, _CHOOSING_SHARE * vela_s))
+        limit_s = max(_CHOOSING_S, _CHOOSING_SHARE * vela_s)
+        content, record = choose(compiled, _build_of(compiled, build, document), limit_s)
         files[folder_layout.SAMPLES] = content
         document = document.model_copy(update={"samples": record})
     with replacing_folder(build, keep=_is_firmware_project) as folder:
@@ -147,9 +149,14 @@ def compile_model(
         (folder / folder_layout.COMPILE_DOCUMENT).write_text(
             document.model_dump_json(indent=2) + "\n", encoding="utf-8"
         )
-    written = BuildFolder(build, document)
-    written.source_model, written.compiled_model, written.debug = model, compiled.model, compiled.debug
-    return written
+    return _build_of(compiled, build, document)
+
+
+def _build_of(compiled: Compiled, path: Path, document: CompileDocument) -> BuildFolder:
+    """A build folder whose models and debug database need not be read."""
+    build = BuildFolder(path, document)
+    build.source_model, build.compiled_model, build.debug = compiled.source, compiled.model, compiled.debug
+    return build
 
 
 def _is_firmware_project(path: Path) -> bool:
