@@ -7,6 +7,7 @@ and imports nothing of it before one of them is used. What goes wrong is a :clas
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -347,8 +348,9 @@ def write_build(
     from deploy.compiling.compilation import compile_model
     from deploy.compiling.compiler import VELA
     from deploy.data.image_range import parsed
+    from deploy.hardware.fvps import default_fvp
     from deploy.judging.sample_file import inputs_to_keep, samples_beside
-    from deploy.quantizing.dataset import is_random
+    from deploy.targets.runner_operators import lacking
     from deploy.tflite import Model
 
     extra: dict[str, bytes] = {}
@@ -360,7 +362,7 @@ def write_build(
         if model.floating is not None:
             extra[FLOAT_MODEL] = model.floating
         model = model.model
-    elif data is not None and not is_random(data):
+    elif data is not None and not _is_random(data):
         given = inputs_to_keep(data, model, image_range=parsed(image_range))
         notes = (*notes, *given.notes)
     elif read_from is not None:
@@ -368,19 +370,15 @@ def write_build(
         notes = (*notes, *further)
     name = name or "model"
 
-    # What these need is imported behind Vela, which would wait for it.
+    runner = default_fvp(options.npu.family).runner
+
+    # What it needs is imported behind Vela, which would wait for it.
     def choose(compiled: Compiled, build: BuildFolder, limit_s: float) -> tuple[bytes, SamplesRecord]:
         from deploy.verifying.usual_inputs import as_kept, chosen_inputs, samples_to_keep
 
         inputs = chosen_inputs(compiled, limit_s, given)
         ready(build, as_kept(inputs))
         return samples_to_keep(inputs, compiled.source)
-
-    def not_in_runner(compiled: Model) -> tuple[str, ...]:
-        from deploy.hardware.fvps import default_fvp
-        from deploy.targets.runner_operators import lacking
-
-        return lacking(compiled, arena_bytes=default_fvp(options.npu.family).runner.arena_bytes)
 
     return compile_model(
         model,
@@ -392,8 +390,14 @@ def write_build(
         notes=notes,
         compiler=compiler or VELA,
         choose=choose,
-        lacking=not_in_runner,
+        lacking=functools.partial(lacking, arena_bytes=runner.arena_bytes),
     )
+
+
+def _is_random(data: Given) -> bool:
+    from deploy.quantizing.dataset import is_random  # a model that comes without data does without
+
+    return is_random(data)
 
 
 def open_build(folder: str | Path) -> BuildFolder:

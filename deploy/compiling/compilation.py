@@ -126,12 +126,14 @@ def compile_model(
     """
     warnings = (*notes, *check_model(model, source))
     check_replaceable(build)
+    # Here, where Vela may be at work already.
+    limit, source_sha256 = sram_limit(options), model.sha256
     began = time.monotonic()
     compiled = compiler.compile(model, options, source=source)
     vela_s = time.monotonic() - began
     _check_names(compiled)
-    document = _document(compiled, name, warnings, lacking(compiled.model))
-    _check_sram(compiled)
+    document = _document(compiled, name, warnings, lacking(compiled.model), source_sha256, limit)
+    _check_sram(compiled, limit)
     files = dict(extra or {})
     if choose is not None:
         limit_s = max(_CHOOSING_S, _CHOOSING_SHARE * vela_s)
@@ -196,7 +198,12 @@ def check_replaceable(build: Path) -> None:
 
 
 def _document(
-    compiled: Compiled, name: str, warnings: tuple[str, ...], runner_lacks: tuple[str, ...]
+    compiled: Compiled,
+    name: str,
+    warnings: tuple[str, ...],
+    runner_lacks: tuple[str, ...],
+    source_sha256: str,
+    limit: int | None,
 ) -> CompileDocument:
     options, operators = compiled.options, compiled.placement.operators
     inputs, outputs = tensor_records(compiled.model)
@@ -216,7 +223,7 @@ def _document(
         system_config=options.system_config,
         memory_mode=options.memory_mode,
         optimise=options.optimise,
-        source_sha256=sha256_of_bytes(compiled.source.content),
+        source_sha256=source_sha256,
         compiled_sha256=sha256_of_bytes(compiled.output.model),
         inputs=inputs,
         outputs=outputs,
@@ -234,12 +241,12 @@ def _document(
             "deploy": deploy.__version__,
             "ethos-u-vela": vela.version(),
         },
-        sram_limit=sram_limit(options),
+        sram_limit=limit,
     )
 
 
-def _check_sram(compiled: Compiled) -> None:
-    options, limit, taken = compiled.options, sram_limit(compiled.options), int(compiled.figure("sram_peak"))
+def _check_sram(compiled: Compiled, limit: int | None) -> None:
+    options, taken = compiled.options, int(compiled.figure("sram_peak"))
     if limit is None or taken <= limit:
         return
     hints = ["a smaller input, or channel counts that are multiples of 16 (17 channels take as much as 32)"]

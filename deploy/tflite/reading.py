@@ -181,16 +181,17 @@ def _tensors(root: Any, graph: Any, file_size: int) -> tuple[Tensor, ...]:
         shape = _ints(item.ShapeAsNumpy(), _MAX_RANK)
         if any(dimension < 0 for dimension in shape):
             raise ValueError(f"tensor {i} has shape {shape}")
-        if not 0 <= item.Buffer() < max(buffers, 1):
-            raise ValueError(f"tensor {i} uses buffer {item.Buffer()} of {buffers}")
+        buffer = item.Buffer()
+        if not 0 <= buffer < max(buffers, 1):
+            raise ValueError(f"tensor {i} uses buffer {buffer} of {buffers}")
         tensor = Tensor(
             index=i,
             name=_text(item.Name()),
             shape=shape,
             dtype=_dtype(item.Type()),
             quantization=_quantization(item.Quantization()),
-            data=_buffer(root, item.Buffer()) if buffers else None,
-            buffer=item.Buffer(),
+            data=_buffer(root, buffer) if buffers else None,
+            buffer=buffer,
             is_variable=bool(item.IsVariable()),
         )
         if tensor.is_variable and tensor.data is not None:

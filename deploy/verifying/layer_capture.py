@@ -92,11 +92,11 @@ class LayerCapture:
         # What an earlier stream wrote was taken at its end: its place may be another tensor's by now.
         self._of_stream.setdefault(scheduled.result, []).append(operation)
         stripes = self._stripes.setdefault(scheduled.result, {}).setdefault(scheduled.number, [])
-        if operation.finishes:
-            stripes.append(_batched(read(memory, operation.ofm.as_stored), memory))
-        if command in self._last:
+        if command in self._last:  # its stripe is still there, if it is needed
             self._take(command[0], scheduled, operation.ofm.region, memory)
             del self._stripes[scheduled.result], self._of_stream[scheduled.result]
+        elif operation.finishes:
+            stripes.append(_stripe(operation, memory))
 
     def _take(self, stream: int, scheduled: Scheduled, region: int, memory: Memory) -> None:
         operator = self.source.operators[scheduled.result or 0]
@@ -112,7 +112,7 @@ class LayerCapture:
                 if (stream, scheduled.result) not in self._partial:
                     self._put(index, place, memory)
             elif len(operator.outputs) == 1 and self._is_own(scheduled, tensor):
-                passed = self._from_stripes(tensor, scheduled)
+                passed = self._from_stripes(tensor, scheduled, memory)
                 if passed is not None:
                     self.tensors[index] = passed
 
@@ -157,14 +157,15 @@ class LayerCapture:
             for operation in self._of_stream[source]
         )
 
-    def _from_stripes(self, tensor: Tensor, scheduled: Scheduled) -> NDArray[Any] | None:
+    def _from_stripes(self, tensor: Tensor, scheduled: Scheduled, memory: Memory) -> NDArray[Any] | None:
         """Stripes follow each other downwards; within one, slices of the depth follow each other."""
         shape = scheduled.ofm_shape
         operation = self.operations[scheduled.result or 0][-1]
         if shape is None or prod(shape) != tensor.elements or not _in_order(operation.ofm):
             return None
         height, width, depth = shape
-        stripes = self._stripes[scheduled.result or 0][scheduled.number]
+        last = [_stripe(operation, memory)] if operation.finishes else []
+        stripes = [*self._stripes[scheduled.result or 0][scheduled.number], *last]
         whole = np.zeros((len(stripes[0]), height, width, depth), stripes[0].dtype)
         if whole.dtype.itemsize != np.dtype(tensor.dtype).itemsize:
             return None
@@ -195,8 +196,14 @@ def joined(captures: Sequence[LayerCapture]) -> LayerCapture:
     )
 
 
+def _stripe(operation: BlockOperation, memory: Memory) -> NDArray[Any]:
+    """What an operation has just computed, ``(batch, height, width, depth)``."""
+    return _batched(read(memory, operation.ofm.as_stored), memory)
+
+
 def _batched(values: NDArray[Any], memory: Memory) -> NDArray[Any]:
-    return np.repeat(values, memory.batch // len(values), axis=0)
+    """What was read, for each inference of the batch; memory that these share was read once."""
+    return values if len(values) == memory.batch else np.repeat(values, memory.batch // len(values), axis=0)
 
 
 def _interleaved(database: DebugDatabase) -> set[tuple[int, int | None]]:
@@ -238,7 +245,7 @@ def _whole(allocation: Allocation, region: int, shape: tuple[int, int, int], dty
 def _read(place: FeatureMap | None, memory: Memory) -> NDArray[Any] | None:
     """A copy of a tensor, ``(batch, height, width, depth)``; None where it is not in memory."""
     try:
-        return None if place is None else _batched(read(memory, place), memory).copy()
+        return None if place is None else np.ascontiguousarray(_batched(read(memory, place), memory))
     except MemoryAccessError:
         return None
 
