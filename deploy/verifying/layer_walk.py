@@ -30,7 +30,6 @@ from deploy.judging.samples import Sample, Stacked, unstacked
 from deploy.tflite import Model, Tensor
 from deploy.verifying.group_kernels import GroupKernels, Inference, ModelKernels, Values
 from deploy.verifying.layer_capture import LayerCapture
-from deploy.verifying.npu_parameters import describe
 from deploy.verifying.operator_groups import Group, groups, named
 from deploy.verifying.operator_limits import overflow, saturated
 
@@ -263,6 +262,8 @@ def _judged(
     capture: LayerCapture,
 ) -> OperatorResult:
     """Add what is known about a difference: who agrees with the NPU, and why."""
+    from deploy.verifying.npu_parameters import describe  # most networks have none
+
     operator = group.last
     operations = capture.operations.get(operator.index, [])
     cause, agreeing = None, list[str]()

@@ -64,7 +64,23 @@ def test_nothing_is_imported_before_the_words_start_vela_but_what_starts_it() ->
     script = "import sys\nfrom deploy.cli.latency import start_vela\nstart_vela(['compile', 'a.tflite'])\n"
     script += "print(*{'click', 'typer', 'numpy', 'pydantic', 'deploy.tflite'}.intersection(sys.modules))"
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert found.stdout.split() == []
+    assert found.stdout.split() == ["numpy"], "which both of them need"
+
+
+@pytest.mark.parametrize(
+    ("needed", "others"),
+    [
+        (
+            "deploy.compiling.vela_ahead, deploy.zoo.model_source, deploy.intake.taking",
+            "deploy.compiling.vela deploy.quantizing.float_model deploy.judging.reference pydantic email",
+        ),
+        ("deploy.verifying.build_check", "deploy.npu.stream.u85_operations deploy.verifying.npu_parameters"),
+    ],
+)
+def test_what_a_usual_compilation_waits_for_does_without_what_others_need(needed: str, others: str) -> None:
+    script = f"import sys, {needed}\nprint(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert {*others.split()}.isdisjoint(found.stdout.split())
 
 
 def test_what_goes_with_the_first_run_is_begun_before_it_and_once() -> None:
