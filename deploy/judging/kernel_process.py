@@ -206,8 +206,7 @@ class PreparedModel:
     def _run(self, samples: Sequence[Sequence[NDArray[Any]]], *, keep_state: bool) -> list[list[NDArray[Any]]]:
         self._be_prepared(keep_state=keep_state)
         head = {"do": "run", "number": self._number, "count": len(samples), "keep_state": keep_state}
-        parts = [_bytes(array) for sample in samples for array in sample]
-        body = parts if len(parts) == 1 else [b"".join(parts)]  # one call of the system
+        body = [_bytes(array) for sample in samples for array in sample]
         said, content = self._asked(head, body, _RUN_S + self._one_s * len(samples))
         if said:
             raise OtherOutputError(self._order.outputs[said["output"]], str(said["dtype"]), tuple(said["shape"]))
@@ -268,11 +267,11 @@ def _bytes(array: NDArray[Any]) -> Buffer:
 
 
 def _arrays(content: Buffer, specifications: Iterable[_Specification]) -> list[NDArray[Any]]:
-    """Copies of arrays that lie one behind the other."""
+    """Arrays that lie one behind the other, where they lie; copies of those that lie askew."""
     found, place = [], 0
     for dtype, shape, nbytes in specifications:
-        part = np.frombuffer(content, np.uint8, count=nbytes, offset=place)
-        found.append(part.copy().view(dtype).reshape(shape))
+        array = np.frombuffer(content, np.uint8, count=nbytes, offset=place).view(dtype)
+        found.append((array if array.flags.aligned else array.copy()).reshape(shape))
         place += nbytes
     return found
 
@@ -320,7 +319,7 @@ class _Held:
                 if array.size != math.prod(shape) or array.nbytes != nbytes:
                     return {"output": position, "dtype": array.dtype.name, "shape": array.shape}, ()
                 content.append(_bytes(array))
-        return {}, [b"".join(content)]
+        return {}, content
 
     def _tensors(self, asked: dict[str, Any], _body: bytearray) -> tuple[dict[str, Any], Sequence[Buffer]]:
         interpreter, _, _ = self._models[asked["number"]]

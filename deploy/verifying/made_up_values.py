@@ -111,7 +111,8 @@ class MadeUpValues:
             order = self._orders[elements] = self._rng.permutation(elements // width)
         for row, made in zip(rows, found, strict=True):
             turned = np.roll(row, self._rng.integers(elements))
-            np.take(turned[:whole].reshape(-1, width), order, axis=0, out=made[:whole].reshape(-1, width))
+            parts, places = turned[:whole].reshape(-1, width), made[:whole].reshape(-1, width)
+            np.take(parts, order, axis=0, out=places, mode="clip")  # "raise" takes them by way of a buffer
             made[whole:] = turned[whole:]
         return found
 
