@@ -30,6 +30,8 @@ def start_vela(words: Sequence[str]) -> None:
         words: after ``deploy``.
     """
     if words[:1] == ["compile"] and any(word.endswith(".tflite") for word in words) and not _HELP & {*words}:
+        with contextlib.suppress(ImportError):  # whoever needs it says so
+            import numpy  # noqa: F401 - this process and Vela's both need it: its fork has it
         _started.append(_vela(twin=True, forked=True))
 
 

@@ -154,7 +154,11 @@ class WarmServer:
             self._control.close()
             os.environ.update(threads)
             _begin_as_program()
-            warm_server.serve(module, imported, theirs)
+            # In memory that was used before, what orders by addresses (as Vela orders columns) would do it another
+            # way each time. A thread has memory of its own (glibc), as fresh as a program's.
+            thread = threading.Thread(target=warm_server.serve, args=(module, imported, theirs))
+            thread.start()
+            thread.join()
 
         self.child: Child | ForkedCall
         with theirs:

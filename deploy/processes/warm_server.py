@@ -120,7 +120,7 @@ def serve(module: str, imported: str, control: socket.socket) -> None:
         if os.fork() == 0:
             control.close()
             _answer(module, channel)
-            return
+            os._exit(0)  # nothing is open; to take the imported module apart takes a tenth of a second (measured)
         channel.close()
     with contextlib.suppress(ChildProcessError):  # none is left; their processor time counts as this program's
         while True:

@@ -337,6 +337,17 @@ def test_nothing_of_a_forked_program_outlives_a_killed_parent(tool: str, tmp_pat
     assert_gone(program)
 
 
+def test_a_forked_program_that_cannot_import_its_module_ends_and_the_command_says_why(tmp_path: Path) -> None:
+    pool = WarmPool("nosuchmodule", "nosuchmodule.main")
+    try:
+        pool.start(forked=True)
+        assert child_of(pool).wait(10)
+        ended = pool.run(module_command("nosuchmodule"), tmp_path, timeout_s=30)
+        assert (ended.status, "No module named nosuchmodule" in ended.output) == (1, True)
+    finally:
+        pool.close()
+
+
 def test_a_forked_program_imports_nothing_from_the_working_folder(
     tool: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
