@@ -35,7 +35,8 @@ _OTHER_SEED = SEED + 1
 _AHEAD, _CHECK = b"ahead", b"check"
 """What the process is asked for."""
 
-_BEGIN_S = 60.0
+_BEGIN_S = 10.0
+"""Far more than it takes to fork a process and to import some modules."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from processes.child_programs import assert_gone
+from processes.child_programs import assert_gone, number_in
 
 from deploy.build_folder import BuildFolder
 from deploy.hardware.npus import npu_named
@@ -103,9 +103,15 @@ def test_one_whose_build_never_comes_ends_and_leaves_nothing(build: BuildFolder,
 
 
 def test_one_that_is_ended_at_work_says_so_to_who_waits_for_it(
-    build: BuildFolder, monkeypatch: pytest.MonkeyPatch
+    build: BuildFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build_check, "check_build", lambda *_: time.sleep(60))
+    def check(*_: object) -> None:
+        (tmp_path / "number").write_text(f"{os.getpid()}\n")
+        time.sleep(60)
+
+    monkeypatch.setattr(build_check, "check_build", check)
     checking = BuildCheck(build, SECONDS)
+    working = number_in(tmp_path / "number")
     checking.kill()
+    assert_gone(working)
     assert "ended the check of operators (SIGKILL)" in checking.finish().check.left_out[0]
