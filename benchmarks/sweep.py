@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from deploy.compiling import vela
+from deploy.compiling.vela_command import command_line
 from deploy.executors import available_processors
 from deploy.sweeping.axes import targets
 
@@ -36,7 +36,7 @@ def bare(model: Path, folder: Path) -> tuple[float, float]:
     """The sum over all points of the command that a user would type."""
     wall = cpu = 0.0
     for options in targets("all", memories="all")[0]:
-        one, other = timed(vela.command_line(options, str(model), "out"), folder)
+        one, other = timed(command_line(options, str(model), "out"), folder)
         wall, cpu = wall + one, cpu + other
     return wall, cpu
 

@@ -7,6 +7,7 @@ and imports nothing of it before one of them is used. What goes wrong is a :clas
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -321,6 +322,7 @@ def write_build(
     notes: tuple[str, ...] = (),
     data: Given | None = None,
     image_range: str | None = None,
+    ready: Callable[[BuildFolder, InputSet], object] = lambda _build, _inputs: None,
 ) -> BuildFolder:
     """Compile a model that is quantized, and write its build folder; what Vela made of it is not checked.
 
@@ -336,6 +338,7 @@ def write_build(
         notes: for the document, one sentence each.
         data: to be tested with instead, for a model that was read.
         image_range: as :func:`quantize` takes it.
+        ready: called with the build, and the inputs that it will keep, before it is written.
 
     Raises:
         BadInputError: the model cannot be compiled, does not fit, or the folder cannot be written.
@@ -345,8 +348,9 @@ def write_build(
     from deploy.compiling.compilation import compile_model
     from deploy.compiling.compiler import VELA
     from deploy.data.image_range import parsed
+    from deploy.hardware.fvps import default_fvp
     from deploy.judging.sample_file import inputs_to_keep, samples_beside
-    from deploy.quantizing.dataset import is_random
+    from deploy.targets.runner_operators import lacking
     from deploy.tflite import Model
 
     extra: dict[str, bytes] = {}
@@ -358,7 +362,7 @@ def write_build(
         if model.floating is not None:
             extra[FLOAT_MODEL] = model.floating
         model = model.model
-    elif data is not None and not is_random(data):
+    elif data is not None and not _is_random(data):
         given = inputs_to_keep(data, model, image_range=parsed(image_range))
         notes = (*notes, *given.notes)
     elif read_from is not None:
@@ -366,17 +370,15 @@ def write_build(
         notes = (*notes, *further)
     name = name or "model"
 
-    # What these need is imported behind Vela, which would wait for it.
-    def choose(compiled: Compiled, limit_s: float) -> tuple[bytes, SamplesRecord]:
-        from deploy.verifying.usual_inputs import chosen_samples
+    runner = default_fvp(options.npu.family).runner
 
-        return chosen_samples(compiled, limit_s, given)
+    # What it needs is imported behind Vela, which would wait for it.
+    def choose(compiled: Compiled, build: BuildFolder, limit_s: float) -> tuple[bytes, SamplesRecord]:
+        from deploy.verifying.usual_inputs import as_kept, chosen_inputs, samples_to_keep
 
-    def not_in_runner(compiled: Model) -> tuple[str, ...]:
-        from deploy.hardware.fvps import default_fvp
-        from deploy.targets.runner_operators import lacking
-
-        return lacking(compiled, arena_bytes=default_fvp(options.npu.family).runner.arena_bytes)
+        inputs = chosen_inputs(compiled, limit_s, given)
+        ready(build, as_kept(inputs))
+        return samples_to_keep(inputs, compiled.source)
 
     return compile_model(
         model,
@@ -388,8 +390,14 @@ def write_build(
         notes=notes,
         compiler=compiler or VELA,
         choose=choose,
-        lacking=not_in_runner,
+        lacking=functools.partial(lacking, arena_bytes=runner.arena_bytes),
     )
+
+
+def _is_random(data: Given) -> bool:
+    from deploy.quantizing.dataset import is_random  # a model that comes without data does without
+
+    return is_random(data)
 
 
 def open_build(folder: str | Path) -> BuildFolder:

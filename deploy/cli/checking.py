@@ -14,6 +14,8 @@ from deploy.errors import BadInputError
 if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
     from deploy.compiling.compiler import Timed
+    from deploy.hardware.npus import Npu
+    from deploy.judging.inputs import InputSet
     from deploy.judging.samples import Sample
     from deploy.judging.verification_record import VerificationRecord
     from deploy.processes.supervisor import RunCommand
@@ -60,11 +62,12 @@ class Checking:
         self._vela = Timed(run, self._began)
         return self._vela
 
-    def prepare(self, model: Model, given: Callable[[], Sequence[Sample]]) -> None:
+    def prepare(self, model: Model, npu: Npu, given: Callable[[], Sequence[Sample]]) -> None:
         """Begin the check beside Vela: what it needs is imported before it forks, by the thread that ends it.
 
         Args:
             model: that Vela compiles.
+            npu: what for.
             given: real inputs, as far as there are any.
         """
         if self._level is None:
@@ -73,13 +76,14 @@ class Checking:
             from deploy.verifying.build_check import begun_check
             from deploy.verifying.usual_inputs import likely_sample
 
-            self._begun = begun_check(model, likely_sample(model, given()))
+            self._begun = begun_check(model, npu, likely_sample(model, given()))
 
-    def begin(self, build: BuildFolder, *, quiet: bool) -> None:
-        """Vela is done: check what it wrote, in a process beside this one.
+    def begin(self, build: BuildFolder, inputs: InputSet, *, quiet: bool) -> None:
+        """Vela is done: check what it made, in a process beside this one.
 
         Args:
-            build: as it was just written.
+            build: as it is going to be written.
+            inputs: that it is going to keep.
             quiet: do not say that it is going to be slow.
         """
         self._build = build
@@ -88,10 +92,10 @@ class Checking:
         from deploy.verifying.build_check import BuildCheck
 
         note_slow_npu_model(quiet=quiet)
-        self._check = BuildCheck(build, self._vela.seconds if self._vela is not None else 0.0, self._begun)
+        self._check = BuildCheck(build, self._vela.seconds if self._vela is not None else 0.0, self._begun, inputs)
 
     def finish(self) -> VerificationRecord:
-        """Wait for what the check found, which is kept in the build folder.
+        """Wait for what the check found, and keep it in the build folder.
 
         Raises:
             BadInputError: the build folder cannot be written.
@@ -108,4 +112,3 @@ class Checking:
             self._check.kill()
         if self._begun is not None:
             self._begun.close()
-            self._begun.child.kill()

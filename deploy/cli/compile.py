@@ -63,6 +63,8 @@ def compile_(
 
     Exit status: 0 done, 1 an operator is miscompiled, 2 bad input, 3 something is not installed.
     """
+    import functools
+
     import click
 
     from deploy.cli.advice import Advising, advice_level
@@ -145,7 +147,7 @@ def compile_(
             found = samples_beside(read_from, chosen)[0] if read_from and calibration is None else None
         return found.samples if found else ()
 
-    checking.prepare(quantized, seen)
+    checking.prepare(quantized, wanted.npu, seen)
     from deploy.build_folder import SOURCE_MODEL
     from deploy.cli.fitting import with_advice
     from deploy.compiling.compilation import DoesNotFitError
@@ -172,12 +174,12 @@ def compile_(
             notes=notes,
             data=calibration,
             image_range=image_range,
+            ready=functools.partial(checking.begin, quiet=quiet),
         )
     except DoesNotFitError as error:
         bar.stage("looking for what fits")
         raise with_advice(error, source, quantized, wanted, compiler, quiet=quiet) from error
-    checking.begin(opened, quiet=quiet)
-    # Meanwhile, what tells of it: before, it would delay Vela.
+    # While the check goes on, what tells of it: before, it would delay Vela.
     from deploy.cli.call_documents import current
     from deploy.cli.html_report import refresh_report
 

@@ -30,15 +30,17 @@ def start_vela(words: Sequence[str]) -> None:
         words: after ``deploy``.
     """
     if words[:1] == ["compile"] and any(word.endswith(".tflite") for word in words) and not _HELP & {*words}:
-        _started.append(_vela(twin=True))
+        with contextlib.suppress(ImportError):  # whoever needs it says so
+            import numpy  # noqa: F401 - this process and Vela's both need it: its fork has it
+        _started.append(_vela(twin=True, forked=True))
 
 
-def _vela(*, twin: bool) -> WarmPool:
+def _vela(*, twin: bool, forked: bool = False) -> WarmPool:
     from deploy.compiling import vela_program
     from deploy.processes.warm import WarmPool
 
     pool = WarmPool(vela_program.MODULE, vela_program.IMPORTED, vela_program.LIMITS)
-    pool.start(twin=twin)
+    pool.start(twin=twin, forked=forked)
     return pool
 
 

@@ -24,8 +24,9 @@ from deploy.tflite.arithmetic import float_operators, float_results, integer_ope
 _EDGE_TPU = "edgetpu-custom-op"
 """Custom code of the operator that Google's compiler puts in the place of what runs on an Edge TPU."""
 
-ChooseSamples = Callable[[Compiled, float], tuple[bytes, SamplesRecord]]
-"""Chooses test inputs for what was compiled, in about so many seconds: the file's content, and its record."""
+ChooseSamples = Callable[[Compiled, BuildFolder, float], tuple[bytes, SamplesRecord]]
+"""Chooses test inputs for what was compiled, which the build will hold, in about so many seconds: content of their
+file, and its record."""
 
 _CHOOSING_S, _CHOOSING_SHARE = 2.0, 0.25
 """Choosing test inputs ends after so many seconds, or so much of Vela's time where that is more."""
@@ -125,15 +126,18 @@ def compile_model(
     """
     warnings = (*notes, *check_model(model, source))
     check_replaceable(build)
+    # Here, where Vela may be at work already.
+    limit, source_sha256 = sram_limit(options), model.sha256
     began = time.monotonic()
     compiled = compiler.compile(model, options, source=source)
     vela_s = time.monotonic() - began
     _check_names(compiled)
-    document = _document(compiled, name, warnings, lacking(compiled.model))
-    _check_sram(compiled)
+    document = _document(compiled, name, warnings, lacking(compiled.model), source_sha256, limit)
+    _check_sram(compiled, limit)
     files = dict(extra or {})
     if choose is not None:
-        content, record = choose(compiled, max(_CHOOSING_S, _CHOOSING_SHARE * vela_s))
+        limit_s = max(_CHOOSING_S, _CHOOSING_SHARE * vela_s)
+        content, record = choose(compiled, _build_of(compiled, build, document), limit_s)
         files[folder_layout.SAMPLES] = content
         document = document.model_copy(update={"samples": record})
     with replacing_folder(build, keep=_is_firmware_project) as folder:
@@ -147,9 +151,14 @@ def compile_model(
         (folder / folder_layout.COMPILE_DOCUMENT).write_text(
             document.model_dump_json(indent=2) + "\n", encoding="utf-8"
         )
-    written = BuildFolder(build, document)
-    written.source_model, written.compiled_model, written.debug = model, compiled.model, compiled.debug
-    return written
+    return _build_of(compiled, build, document)
+
+
+def _build_of(compiled: Compiled, path: Path, document: CompileDocument) -> BuildFolder:
+    """A build folder whose models and debug database need not be read."""
+    build = BuildFolder(path, document)
+    build.source_model, build.compiled_model, build.debug = compiled.source, compiled.model, compiled.debug
+    return build
 
 
 def _is_firmware_project(path: Path) -> bool:
@@ -189,7 +198,12 @@ def check_replaceable(build: Path) -> None:
 
 
 def _document(
-    compiled: Compiled, name: str, warnings: tuple[str, ...], runner_lacks: tuple[str, ...]
+    compiled: Compiled,
+    name: str,
+    warnings: tuple[str, ...],
+    runner_lacks: tuple[str, ...],
+    source_sha256: str,
+    limit: int | None,
 ) -> CompileDocument:
     options, operators = compiled.options, compiled.placement.operators
     inputs, outputs = tensor_records(compiled.model)
@@ -209,7 +223,7 @@ def _document(
         system_config=options.system_config,
         memory_mode=options.memory_mode,
         optimise=options.optimise,
-        source_sha256=sha256_of_bytes(compiled.source.content),
+        source_sha256=source_sha256,
         compiled_sha256=sha256_of_bytes(compiled.output.model),
         inputs=inputs,
         outputs=outputs,
@@ -227,12 +241,12 @@ def _document(
             "deploy": deploy.__version__,
             "ethos-u-vela": vela.version(),
         },
-        sram_limit=sram_limit(options),
+        sram_limit=limit,
     )
 
 
-def _check_sram(compiled: Compiled) -> None:
-    options, limit, taken = compiled.options, sram_limit(compiled.options), int(compiled.figure("sram_peak"))
+def _check_sram(compiled: Compiled, limit: int | None) -> None:
+    options, taken = compiled.options, int(compiled.figure("sram_peak"))
     if limit is None or taken <= limit:
         return
     hints = ["a smaller input, or channel counts that are multiples of 16 (17 channels take as much as 32)"]

@@ -84,8 +84,9 @@ def _tensor_faults(tensor: Tensor) -> Iterator[str]:
             yield f"{name} has the scale {scale}"
     if tensor.dtype.startswith(("int", "uint")):
         limits = np.iinfo(tensor.dtype)
+        lowest, highest = limits.min, limits.max  # each is computed when it is asked for
         for zero_point in tensor.quantization.zero_points:
-            if not limits.min <= zero_point <= limits.max:
+            if not lowest <= zero_point <= highest:
                 yield f"{name} has the zero point {zero_point}, beyond the range of {tensor.dtype}"
 
 

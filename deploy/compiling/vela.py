@@ -9,24 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deploy.compiling.vela_config import CONFIG_FILE
-from deploy.compiling.vela_program import LIMITS, MODULE
+from deploy.compiling.vela_command import MODEL_FILE, OUTPUT_FOLDER, TIMEOUT_S, command_line
+from deploy.compiling.vela_program import LIMITS
 from deploy.compiling.vela_reports import Cell, parse_summary
 from deploy.errors import BadInputError, NotInstalledError
 from deploy.files import private_folder
-from deploy.processes.python import module_command
 from deploy.processes.supervisor import Ended, RunCommand, Supervisor
 
 if TYPE_CHECKING:
     from deploy.compiling.compile_options import CompileOptions
 
-TIMEOUT_S = 900.0
-"""A bound, not an expectation: MobileNetV4-Hybrid-L takes 20 s (measured)."""
-
 LOG_FILE = "vela.log"
-
-MODEL_FILE, OUTPUT_FOLDER = "model.tflite", "out"
-"""In the folder that Vela runs in."""
 
 _MISSING = re.compile(r"Could not find a valid OFM microblock for (\w+)|Non-passthrough operation \((\w+)\)")
 """What Vela says of an operator that it chose for the NPU and then cannot compile."""
@@ -68,28 +61,6 @@ def version() -> str:
         raise NotInstalledError(
             "the compiler Vela is not installed", hints=["pip install ethos-u-vela==5.2.0"]
         ) from error
-
-
-def command_line(options: CompileOptions, model: str, output: str, *, allocator: str | None = None) -> list[str]:
-    """The command that compiles ``model`` into the folder ``output``.
-
-    ``--show-cpu-operations`` is never passed: it crashes with some operators after the model was written.
-
-    Args:
-        options: what to compile for.
-        model: a file.
-        output: a folder.
-        allocator: ``HillClimb``, ``Greedy`` or ``LinearAlloc``; None for Vela's default.
-    """
-    command = module_command(MODULE, model, "--enable-debug-db", "--verbose-performance")
-    command += ["--output-dir", output, "--accelerator-config", options.npu.accelerator, "--config", CONFIG_FILE]
-    command += ["--system-config", options.system_config, "--memory-mode", options.memory_mode]
-    command += ["--optimise", options.optimise]
-    if options.sram_target is not None:
-        command += ["--arena-cache-size", str(options.sram_target)]
-    if allocator is not None:
-        command += ["--tensor-allocator", allocator]
-    return command
 
 
 def compile_bytes(

@@ -8,10 +8,13 @@ import functools
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deploy.errors import BadInputError, NotInstalledError
-from deploy.hardware.designs import MemorySystem, MemoryTiming, U85Design, design_of
 from deploy.hardware.npus import Npu
+
+if TYPE_CHECKING:
+    from deploy.hardware.designs import MemorySystem, MemoryTiming
 
 CONFIG_FILE = "Arm/vela.ini"
 _SYSTEM, _MEMORY = "System_Config.", "Memory_Mode."
@@ -138,6 +141,8 @@ def memory_system(npu: Npu, system_config: str, memory_mode: str) -> MemorySyste
         BadInputError: names that do not exist or do not go together, or an NPU that is not modelled.
         NotInstalledError: Vela, whose configuration file is read, is missing.
     """
+    from deploy.hardware.designs import MemorySystem, MemoryTiming, U85Design, design_of  # nobody compiles by them
+
     design = design_of(npu)
     if design is None:
         raise BadInputError(f"the memories behind an Ethos-{npu.name} are not modelled")

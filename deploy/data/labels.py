@@ -21,7 +21,7 @@ class OutputLabels(BaseModel):
         true: true class number per input, in the order of the inputs; may be empty.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     classes: tuple[str, ...] = ()
     true: tuple[int, ...] = ()

@@ -270,11 +270,11 @@ def _bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _arrays(content: Buffer, specifications: Iterable[_Specification]) -> list[NDArray[Any]]:
-    """Copies of arrays that lie one behind the other."""
+    """Arrays that lie one behind the other, where they lie; copies of those that lie askew."""
     found, place = [], 0
     for dtype, shape, nbytes in specifications:
-        part = np.frombuffer(content, np.uint8, count=nbytes, offset=place)
-        found.append(part.copy().view(dtype).reshape(shape))
+        array = np.frombuffer(content, np.uint8, count=nbytes, offset=place).view(dtype)
+        found.append((array if array.flags.aligned else array.copy()).reshape(shape))
         place += nbytes
     return found
 

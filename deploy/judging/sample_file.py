@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deploy.build_folder import sha256_of_bytes
 from deploy.data.array_rows import read_arrays
 from deploy.errors import BadInputError
 from deploy.judging.inputs import InputSet, given_inputs, named_inputs
@@ -91,7 +90,7 @@ def samples_content(samples: Sequence[Sample], model: Model, source: str) -> byt
             entry = zipfile.ZipInfo(f"{shown}.npy", _DATE)
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, content.getvalue())
-        about = {"model_sha256": sha256_of_bytes(model.content), "source": source[:1000]}
+        about = {"model_sha256": model.sha256, "source": source[:1000]}
         archive.comment = json.dumps(about).encode()
     return stream.getvalue()
 
@@ -111,7 +110,7 @@ def read_samples(path: Path, model: Model, sha256: str = "") -> InputSet:
     if about is None:
         raise BadInputError(f"{path}: does not say which model its samples are for")
     made_for, source = about
-    if made_for != (sha256 or sha256_of_bytes(model.content)):
+    if made_for != (sha256 or model.sha256):
         raise BadInputError(f"{path}: holds samples for another model")
     names = named_inputs(model)
     if len(arrays) != len(names):

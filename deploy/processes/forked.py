@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from deploy.processes.limits import DEFAULT_LIMITS
+from deploy.processes.limits import DEFAULT_LIMITS, Limits
 from deploy.processes.output import readable
 from deploy.processes.starting import fork
 
@@ -25,22 +25,32 @@ class ForkedCall:
 
     Args:
         call: is begun at once.
+        limits: bounds of the child's memory and files.
+        leads: whether it leads a process group of its own, which Ctrl-C does not reach and which is killed as one.
     """
 
-    def __init__(self, call: Callable[[], object]) -> None:
+    def __init__(
+        self, call: Callable[[], object], *, limits: Limits = DEFAULT_LIMITS, leads: bool = False
+    ) -> None:
         parent = os.getpid()
         self._status: int | None = None
+        self._kill = os.killpg if leads else os.kill
         self._child = fork()
         if self._child == 0:
             with contextlib.suppress(BaseException):
+                if leads:
+                    os.setpgid(0, 0)
                 faulthandler.disable()
-                DEFAULT_LIMITS.apply()
+                limits.apply()
                 die_with_parent(parent)
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, 1)
-                os.dup2(nowhere, 2)
+                nowhere = os.open(os.devnull, os.O_RDWR)
+                for stream in (0, 1, 2):
+                    os.dup2(nowhere, stream)
                 call()
             os._exit(0)
+        if leads:
+            with contextlib.suppress(OSError):  # here, too: whoever comes first
+                os.setpgid(self._child, self._child)
         self._end = _end_of(self._child)
 
     def fatal_signal(self, *, until: float) -> str | None:
@@ -55,32 +65,41 @@ class ForkedCall:
         Raises:
             TimeoutError: it did not end in time.
         """
-        pause = 0.001
-        while not self._ended():
-            left = until - time.monotonic()
+        if not self.wait(until - time.monotonic()):
+            self.kill()
+            raise TimeoutError
+        status = self._status or 0
+        return signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else None
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for its end; whether it came in time."""
+        deadline, pause = time.monotonic() + timeout_s, 0.001
+        while not self.ended():
+            left = deadline - time.monotonic()
             if left < 0:
-                self.kill()
-                raise TimeoutError
+                return False
             if self._end is not None:
                 readable(self._end, left)
             else:
                 time.sleep(pause)
                 pause = min(2 * pause, 0.05)
-        status = self._status or 0
-        return signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else None
+        return True
 
-    @property
-    def running(self) -> bool:
-        """Whether it has not ended yet."""
-        return not self._ended()
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        return self._has_ended(os.WNOHANG)
 
     def kill(self) -> None:
         """End it, if it has not ended yet."""
-        if not self._ended():
-            os.kill(self._child, signal.SIGKILL)
-            self._ended(0)
+        if not self.ended():
+            self._kill(self._child, signal.SIGKILL)
+            self._has_ended(0)
 
-    def _ended(self, options: int = os.WNOHANG) -> bool:
+    def end(self) -> None:
+        """As :meth:`kill`; what a program started by :class:`~deploy.processes.child.Child` is ended with."""
+        self.kill()
+
+    def _has_ended(self, options: int) -> bool:
         if self._status is None:
             ended, status = os.waitpid(self._child, options)
             self._status = status if ended else None

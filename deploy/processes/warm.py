@@ -9,7 +9,7 @@ compilation gains by what is imported while it still reads its model.
 One program (:mod:`deploy.processes.warm_server`) imports the module and divides into as many warm processes as
 are needed side by side, for the processor time of one import. Each serves one run at a time over a socket. It
 ends, and what it runs with it, as soon as that is closed: by :meth:`WarmProcess.close`, or because whoever started
-it is gone.
+it is gone. Of a process that has only just begun, the program is a fork: it needs no start of Python at all.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import os
 import select
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ from pathlib import Path
 
 from deploy.processes import supervisor
 from deploy.processes.child import Child
+from deploy.processes.forked import ForkedCall
 from deploy.processes.limits import DEFAULT_LIMITS, Limits
 from deploy.processes.output import KEEP_ALL_BUT_FLOODS, FloodError, Kept, collect, readable
 from deploy.processes.python import module_command
@@ -132,22 +134,43 @@ class WarmServer:
         module: run as ``python -m MODULE``.
         imported: the module that its ``__main__`` needs; imported once.
         limits: bounds of each run's memory and files.
+        forked: whether the program is a fork of this process, which starts at once; only where this process has
+            imported little yet, and has no threads.
 
     Raises:
         NotInstalledError: Python itself cannot be started.
     """
 
-    def __init__(self, module: str, imported: str, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self, module: str, imported: str, limits: Limits = DEFAULT_LIMITS, *, forked: bool = False
+    ) -> None:
         # One thread, so that nothing is left out of a fork: NumPy would start one a processor.
         threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         self._control, theirs = socket.socketpair()
+
+        def serve() -> None:
+            from deploy.processes import warm_server
+
+            self._control.close()
+            os.environ.update(threads)
+            _begin_as_program()
+            # In memory that was used before, what orders by addresses (as Vela orders columns) would do it another
+            # way each time. A thread has memory of its own (glibc), as fresh as a program's.
+            thread = threading.Thread(target=warm_server.serve, args=(module, imported, theirs))
+            thread.start()
+            thread.join()
+
+        self.child: Child | ForkedCall
         with theirs:
-            self.child = Child(
-                module_command(_SERVER, module, imported, str(theirs.fileno())),
-                environment={**supervisor.own_environment(), **threads},
-                limits=limits,
-                inherited=[theirs.fileno()],
-            )
+            if forked:
+                self.child = ForkedCall(serve, limits=limits, leads=True)
+            else:
+                self.child = Child(
+                    module_command(_SERVER, module, imported, str(theirs.fileno())),
+                    environment={**supervisor.own_environment(), **threads},
+                    limits=limits,
+                    inherited=[theirs.fileno()],
+                )
 
     def process(self) -> WarmProcess:
         """One more warm process, which takes runs at once and makes them when the import is done."""
@@ -163,6 +186,15 @@ class WarmServer:
         self._control.close()
         self.child.wait(_LEAVE_S)
         self.child.end()
+
+
+def _begin_as_program() -> None:
+    """In a fork: import from where a program of :func:`module_command` does, and print as that does."""
+    sys.path[:] = [entry for entry in sys.path if entry not in ("", str(Path.cwd()))]
+    sys.stdout = open(1, "w", encoding=sys.stdout.encoding, closefd=False)  # noqa: SIM115 - while it lives
+    sys.stderr = open(  # noqa: SIM115
+        2, "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace", closefd=False
+    )
 
 
 class WarmPool:
@@ -205,13 +237,16 @@ class WarmPool:
             return self._cold.run(command, folder, timeout_s=timeout_s)
         return ended or Ended(-signal.SIGKILL, False, "")
 
-    def start(self, *, twin: bool = False) -> None:
+    def start(self, *, twin: bool = False, forked: bool = False) -> None:
         """Start a process now, which gets warm while the caller still makes ready what it shall run.
 
         Args:
             twin: start two.
+            forked: as of :class:`WarmServer`.
         """
         with self._lock:
+            if forked and self._server is None:
+                self._server = WarmServer(self._module, self._imported, self._limits, forked=True)
             self._idle += [self._new() for _ in range(2 if twin else 1)]
 
     def close(self) -> None:

@@ -74,6 +74,11 @@ class Worker:
         """Whether it may be asked; not by a fork of this process, whose requests would get mixed up with these."""
         return self._end.alive and self._process.mine
 
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended by itself; only to be asked where nobody waits for an answer."""
+        return self._process.ended(os.WNOHANG)
+
     def ask(self, head: bytes, body: Sequence[Buffer] = (), *, timeout_s: float) -> tuple[bytes, bytearray]:
         """Send a request and wait for the answer.
 
@@ -147,7 +152,7 @@ class _Process:
     def wait(self, timeout_s: float) -> str:
         """Wait for its end, and kill it when that does not come; returns how it ended."""
         deadline = time.monotonic() + timeout_s
-        while not self._ended(os.WNOHANG) and time.monotonic() < deadline:
+        while not self.ended(os.WNOHANG) and time.monotonic() < deadline:
             time.sleep(0.001)
         self._kill()
         status = self._status or 0
@@ -162,11 +167,11 @@ class _Process:
         self._file.close()
 
     def _kill(self) -> None:
-        if not self._ended(os.WNOHANG):
+        if not self.ended(os.WNOHANG):
             os.kill(self._child, signal.SIGKILL)
-            self._ended(0)
+            self.ended(0)
 
-    def _ended(self, options: int) -> bool:
+    def ended(self, options: int) -> bool:
         if self._status is None:
             try:
                 ended, status = os.waitpid(self._child, options)

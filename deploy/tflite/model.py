@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import math
 from dataclasses import dataclass, field
 
@@ -123,6 +124,11 @@ class Model:
     metadata: dict[str, bytes] = field(repr=False)
     tensor_counts: tuple[int, ...] = ()
     subgraph: int = 0
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the file, in hex."""
+        return hashlib.sha256(self.content).hexdigest()
 
     @property
     def input_tensors(self) -> tuple[Tensor, ...]:

@@ -1,7 +1,7 @@
 """Checks a build's operators right after it was compiled: in a process of its own, and in bounded time.
 
-It runs beside what ``compile`` does meanwhile, and is ended where it takes too long. The process is a fork, which
-has everything imported; what it found is the record in the build folder. It may have begun beside Vela.
+It runs beside what ``compile`` does meanwhile, and is ended where it takes too long; what it found is the record
+in the build folder. It may have begun beside Vela.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from __future__ import annotations
 import contextlib
 import time
 
-from deploy.build_folder import VERIFICATION_DOCUMENT, BuildFolder
+from deploy import npu
+from deploy.build_folder import BuildFolder
 from deploy.errors import DeployError
-from deploy.hardware.npus import npu_named
+from deploy.hardware.npus import Npu, npu_named
 from deploy.judging.build_models import read_models
+from deploy.judging.inputs import InputSet
 from deploy.judging.samples import Sample
-from deploy.judging.verification_record import VerificationRecord, keep_record, not_checked, record_of
-from deploy.processes.forked import ForkedCall
+from deploy.judging.verification_record import VerificationRecord, keep_record, not_checked
+from deploy.processes.worker import TOO_LONG, WorkerEndedError
 from deploy.tflite import Model
 from deploy.tflite.unwritten import unwritten_outputs
 from deploy.verifying.begun_check import BegunCheck
@@ -45,67 +47,75 @@ def time_for(vela_s: float) -> float:
 
 
 class BuildCheck:
-    """A check of a build's operators, under way; the thread that begins it has to wait for it, or kill it.
+    """A check of a build's operators, under way; whoever begins it has to wait for it, or kill it.
 
     Args:
-        build: as it was just written.
+        build: it may still have to be written.
         vela_s: seconds that Vela took.
         begun: a check that was begun beside Vela.
+        inputs: that the build is going to keep; None where it is written.
     """
 
-    def __init__(self, build: BuildFolder, vela_s: float, begun: BegunCheck | None = None) -> None:
+    def __init__(
+        self, build: BuildFolder, vela_s: float, begun: BegunCheck | None = None, inputs: InputSet | None = None
+    ) -> None:
         self._build, self._seconds = build, vela_s
-        (build.path / VERIFICATION_DOCUMENT).unlink(missing_ok=True)
-        now = time.monotonic()
-        self._until, until = now + vela_s, now + time_for(vela_s)
-        if begun is not None and begun.source is build.source_model and begun.go_on(build, until):
-            self._child = begun.child
-        else:
-            self._child = ForkedCall(lambda: keep_record(build, check_build(build, until)))
+        if begun is None or begun.source is not build.source_model or not begun.alive:
+            begun = BegunCheck(build.source_model, check_build)
+        self._begun = begun
+        begun.go_on(build, inputs, until=time.monotonic() + time_for(vela_s), timeout_s=vela_s)
 
     def finish(self) -> VerificationRecord:
-        """Wait for its end.
+        """Wait for its end, and keep what it found in the folder, which is written now.
 
         Returns:
-            What was found, and is kept in the folder; where nothing was compared, ``check.left_out`` says why.
+            What was found; where nothing was compared, ``check.left_out`` says why.
 
         Raises:
             BadInputError: the folder cannot be written.
         """
-        why = "the check of operators left no record"
         try:
-            name = self._child.fatal_signal(until=self._until)
-        except TimeoutError:
-            why = f"the time of {self._seconds:.1f} s was up before the first operators had been compared"
-        else:
-            why = f"the kernels ended the check of operators ({name})" if name else why
-        return record_of(self._build) or keep_record(self._build, _not_compared(self._build, why))
+            record = self._begun.record()
+        except WorkerEndedError as error:
+            why = "the check of operators left no record"
+            if error.how == TOO_LONG:
+                why = f"the time of {self._seconds:.1f} s was up before the first operators had been compared"
+            elif error.how.startswith("SIG"):
+                why = f"the kernels ended the check of operators ({error.how})"
+            record = _not_compared(self._build, why)
+        finally:
+            self.kill()
+        return keep_record(self._build, record)
 
     def kill(self) -> None:
         """End it where it still runs."""
-        self._child.kill()
+        self._begun.close()
 
 
-def begun_check(source: Model, sample: Sample) -> BegunCheck:
-    """Begin a check before there is a build; the thread that begins it has to live as long.
+def begun_check(source: Model, target: Npu, sample: Sample) -> BegunCheck:
+    """Begin a check before there is a build; from the main thread, which it ends with.
 
     Args:
         source: the model that is compiled.
+        target: what it is compiled for.
         sample: an input that it is likely to be checked on.
     """
 
-    def check(build: BuildFolder, until: float, ahead: ReferenceAhead | None) -> None:
-        keep_record(build, check_build(build, until, ahead))
+    def load() -> object:
+        return deciding_versions(), npu.Architecture(target.family, target.macs).instruction_set
 
-    return BegunCheck(source, sample, check)
+    return BegunCheck(source, check_build, sample, load)
 
 
-def check_build(build: BuildFolder, until: float, ahead: ReferenceAhead | None = None) -> VerificationRecord:
+def check_build(
+    build: BuildFolder, until: float, inputs: InputSet | None = None, ahead: ReferenceAhead | None = None
+) -> VerificationRecord:
     """Check a build's operators, in this process.
 
     Args:
-        build: an open build folder.
+        build: an open build folder; one that is still to be written with its inputs.
         until: value of the monotonic clock after which nothing more is begun.
+        inputs: that it is going to keep; None for those that it keeps.
         ahead: what the reference kernels have said already; with a large network, the time that it took is part
             of that until then.
 
@@ -116,7 +126,7 @@ def check_build(build: BuildFolder, until: float, ahead: ReferenceAhead | None =
     try:
         part = judged_part(build)
         models = read_models(part.build)
-        inputs = usual_inputs(part.build)
+        inputs = inputs or usual_inputs(part.build)
         checked = check_operators(part.build, models, inputs.samples, limit_s=until - began, ahead=ahead)
     except DeployError as error:
         return _not_compared(build, error.message)

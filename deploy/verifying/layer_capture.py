@@ -92,11 +92,11 @@ class LayerCapture:
         # What an earlier stream wrote was taken at its end: its place may be another tensor's by now.
         self._of_stream.setdefault(scheduled.result, []).append(operation)
         stripes = self._stripes.setdefault(scheduled.result, {}).setdefault(scheduled.number, [])
-        if operation.finishes:
-            stripes.append(_batched(read(memory, operation.ofm.as_stored), memory))
-        if command in self._last:
+        if command in self._last:  # its stripe is still there, if it is needed
             self._take(command[0], scheduled, operation.ofm.region, memory)
             del self._stripes[scheduled.result], self._of_stream[scheduled.result]
+        elif operation.finishes:
+            stripes.append(_stripe(operation, memory))
 
     def _take(self, stream: int, scheduled: Scheduled, region: int, memory: Memory) -> None:
         operator = self.source.operators[scheduled.result or 0]
@@ -112,7 +112,7 @@ class LayerCapture:
                 if (stream, scheduled.result) not in self._partial:
                     self._put(index, place, memory)
             elif len(operator.outputs) == 1 and self._is_own(scheduled, tensor):
-                passed = self._from_stripes(tensor, scheduled)
+                passed = self._from_stripes(tensor, scheduled, memory)
                 if passed is not None:
                     self.tensors[index] = passed
 
@@ -157,14 +157,15 @@ class LayerCapture:
             for operation in self._of_stream[source]
         )
 
-    def _from_stripes(self, tensor: Tensor, scheduled: Scheduled) -> NDArray[Any] | None:
+    def _from_stripes(self, tensor: Tensor, scheduled: Scheduled, memory: Memory) -> NDArray[Any] | None:
         """Stripes follow each other downwards; within one, slices of the depth follow each other."""
         shape = scheduled.ofm_shape
         operation = self.operations[scheduled.result or 0][-1]
         if shape is None or prod(shape) != tensor.elements or not _in_order(operation.ofm):
             return None
         height, width, depth = shape
-        stripes = self._stripes[scheduled.result or 0][scheduled.number]
+        last = [_stripe(operation, memory)] if operation.finishes else []
+        stripes = [*self._stripes[scheduled.result or 0][scheduled.number], *last]
         whole = np.zeros((len(stripes[0]), height, width, depth), stripes[0].dtype)
         if whole.dtype.itemsize != np.dtype(tensor.dtype).itemsize:
             return None
@@ -193,6 +194,11 @@ def joined(captures: Sequence[LayerCapture]) -> LayerCapture:
         tensors={index: np.concatenate([each.tensors[index] for each in captures]) for index in common},
         operations=captures[0].operations,
     )
+
+
+def _stripe(operation: BlockOperation, memory: Memory) -> NDArray[Any]:
+    """What an operation has just computed, ``(batch, height, width, depth)``."""
+    return _batched(read(memory, operation.ofm.as_stored), memory)
 
 
 def _batched(values: NDArray[Any], memory: Memory) -> NDArray[Any]:

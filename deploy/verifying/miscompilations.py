@@ -11,20 +11,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from deploy.debug_database import DebugDatabase
 from deploy.judging.operator_result import Miscompilation, OperatorResult
-from deploy.npu.execution.resize import nearest
 from deploy.npu.program import Program
 from deploy.npu.stream.convolution import ConvolutionOperation
 from deploy.npu.stream.elementwise import ElementwiseMode, ElementwiseOperation
 from deploy.npu.stream.operations import BlockOperation, Function, Scale
 from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
-from deploy.npu.stream.u85_operations import AxisSampling, ResizeMode, ResizeOperation, U85ElementwiseOperation
 from deploy.tflite import Model, Operator
 from deploy.tflite.options import options_of
+
+if TYPE_CHECKING:
+    from deploy.npu.stream.u85_operations import AxisSampling
 
 Operations = Mapping[int, Sequence[BlockOperation]]
 """Index of an operator of the source model -> the NPU operations that Vela made of it, in order."""
@@ -239,6 +241,8 @@ def _nearest_of_centres(operator: Operator, source: Model, operations: Operation
     """On U85 other rows and columns are repeated than TFLite does: those of half-pixel centres."""
     if operator.code != "RESIZE_NEAREST_NEIGHBOR":
         return None
+    from deploy.npu.stream.u85_operations import ResizeMode, ResizeOperation  # few networks have one
+
     made = operations.get(operator.index, ())
     if len(made) != 1 or not isinstance(made[0], ResizeOperation) or made[0].mode is not ResizeMode.NEAREST:
         return None
@@ -253,6 +257,8 @@ def _nearest_of_centres(operator: Operator, source: Model, operations: Operation
 
 def _other_neighbours(sampling: AxisSampling, ifm: int, ofm: int, options: object) -> int:
     """How many elements along an axis are taken from others than TFLite's kernel takes."""
+    from deploy.npu.execution.resize import nearest
+
     aligned, centred = (bool(getattr(options, name, False)) for name in ("alignCorners", "halfPixelCenters"))
     one = np.float32
     scale = one(ifm - 1) / one(ofm - 1) if aligned and ofm > 1 else one(ifm) / one(ofm)
@@ -313,6 +319,8 @@ def _compared_in_steps(operator: Operator, source: Model, operations: Operations
     """On U85 operands are scaled to 1/256 before they are compared, whatever a step of theirs is worth."""
     if operator.code not in _COMPARISONS or source.tensors[operator.inputs[0]].dtype != "int16":
         return None
+    from deploy.npu.stream.u85_operations import U85ElementwiseOperation  # few networks have one
+
     for operation in operations.get(operator.index, ()):
         if isinstance(operation, U85ElementwiseOperation) and operation.mode.name.startswith("CMP_"):
             factor = operation.ifm_scale.multiplier / 2.0**operation.ifm_scale.shift

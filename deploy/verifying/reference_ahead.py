@@ -137,8 +137,8 @@ class ReferenceAhead:
         try:
             kernels = self.kernels.side_by_side(part)
             for tensor in new:
-                own = kept[tensor.index].reshape(1, *tensor.shape)
-                self._start(tensor, np.repeat(own, self.sets, axis=0))
+                own = kept[tensor.index].reshape(tensor.shape)
+                self._start(tensor, np.broadcast_to(own, (self.sets, *tensor.shape)))
             self._expected |= kernels.run_batch(self._starts, self.sets)
         except DeployError:
             return  # one by one, those of them are left out that cannot be run

@@ -132,7 +132,7 @@ class Tested:
 
 
 def likely_sample(model: Model, given: Sequence[Sample] = ()) -> Sample:
-    """The first input that a large network is going to be tested with; :func:`chosen_samples` finds it ready then.
+    """The first input that a large network is going to be tested with; :func:`chosen_inputs` finds it ready then.
 
     Args:
         model: the source model.
@@ -141,10 +141,8 @@ def likely_sample(model: Model, given: Sequence[Sample] = ()) -> Sample:
     return given[0] if given else _made_up(tuple(input_ranges(model).items()), FEWEST, SEED)[0]
 
 
-def chosen_samples(
-    compiled: Compiled, limit_s: float, given: InputSet | None = None
-) -> tuple[bytes, SamplesRecord]:
-    """Choose the test inputs of a build: content of the file, and what is to be known of it.
+def chosen_inputs(compiled: Compiled, limit_s: float, given: InputSet | None = None) -> InputSet:
+    """Choose the test inputs of a build.
 
     Of a large network, whose few trials would take longer than its compilation, they are not tried.
 
@@ -159,11 +157,24 @@ def chosen_samples(
     tested = Tested(compiled.source, compiled.model, compiled.options.npu, compiled.placement.operators)
     wanted, seen = tested.usual_count, given.samples if given else ()
     if tested.effort(_SEARCH_S).trials >= _WORTH_LOOKING:
-        inputs = _searched(tested, wanted, given, limit_s)
-    else:
-        inputs = _source(_unlooked(tested, wanted, SEED, seen[:: max(1, len(seen) // wanted)]), given)
-    content = samples_content(inputs.samples, tested.source, inputs.source)
+        return _searched(tested, wanted, given, limit_s)
+    return _source(_unlooked(tested, wanted, SEED, seen[:: max(1, len(seen) // wanted)]), given)
+
+
+def samples_to_keep(inputs: InputSet, source: Model) -> tuple[bytes, SamplesRecord]:
+    """Test inputs as a build folder keeps them: content of the file, and what is to be known of it.
+
+    Args:
+        inputs: of :func:`chosen_inputs`.
+        source: the model that is compiled.
+    """
+    content = samples_content(inputs.samples, source, inputs.source)
     return content, SamplesRecord(count=len(inputs.samples), source=inputs.source, sha256=sha256_of_bytes(content))
+
+
+def as_kept(inputs: InputSet) -> InputSet:
+    """Inputs as :func:`usual_inputs` will read them from the build folder."""
+    return InputSet(inputs.samples, f"{inputs.source}, kept in {SAMPLES}")
 
 
 def usual_inputs(build: BuildFolder, count: int | None = None) -> InputSet:
@@ -220,7 +231,7 @@ def _kept(build: BuildFolder) -> InputSet | None:
     if sha256_of_file(path) != record.sha256:
         raise BadInputError(f"{path}: not the file that compile.json describes", hints=again)
     kept = read_samples(path, build.source_model, build.document.source_sha256)
-    return InputSet(kept.samples, f"{kept.source}, kept in {SAMPLES}")
+    return as_kept(kept)
 
 
 def _searched(tested: Tested, wanted: int, given: InputSet | None, limit_s: float = math.inf) -> InputSet:

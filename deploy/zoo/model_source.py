@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deploy import user_function
 from deploy.chatter import silenced
@@ -17,10 +17,12 @@ from deploy.downloads import check_downloaded
 from deploy.errors import BadInputError
 from deploy.intake.signatures import DEFAULT
 from deploy.near_names import near_names
-from deploy.quantizing.float_model import FloatModel, freeze_keras, freeze_saved_model, import_tensorflow
 from deploy.zoo import keras_files
 from deploy.zoo.networks import network, seed
 from deploy.zoo.project import find, import_layers, options
+
+if TYPE_CHECKING:
+    from deploy.quantizing.float_model import FloatModel
 
 _PROJECT_PREFIX = "models:"
 _LONGEST_NAME = 80
@@ -134,6 +136,8 @@ def load_float(source: ModelSource, *, verbose: bool = False) -> FloatModel:
         BadInputError: it cannot be loaded, or its inputs have no fixed shape.
         NotInstalledError: TensorFlow is missing.
     """
+    from deploy.quantizing.float_model import freeze_keras, freeze_saved_model, import_tensorflow
+
     with silenced(verbose=verbose):
         import_tensorflow()
         if source.kind is ModelKind.SAVED_MODEL:

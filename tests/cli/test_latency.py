@@ -1,5 +1,6 @@
 """What begins before it is needed changes nothing but the time."""
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -65,7 +66,55 @@ def test_nothing_is_imported_before_the_words_start_vela_but_what_starts_it() ->
     script = "import sys\nfrom deploy.cli.latency import start_vela\nstart_vela(['compile', 'a.tflite'])\n"
     script += "print(*{'click', 'typer', 'numpy', 'pydantic', 'deploy.tflite'}.intersection(sys.modules))"
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert found.stdout.split() == []
+    assert found.stdout.split() == ["numpy"], "which both of them need"
+
+
+def test_vela_in_a_fork_of_the_command_writes_what_its_command_writes_to_the_last_byte(
+    mlperf_tiny: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = mlperf_tiny["keyword_spotting"]
+    command = Compiler(Supervisor(limits=vela_program.LIMITS).run).compile(tflite.read(model), ASKED).output
+    script = f"""
+import hashlib, pathlib
+from deploy.processes.quick_start import quick_start
+quick_start()
+from deploy.cli.latency import start_vela, starting_vela
+start_vela(["compile", "a.tflite"])
+from deploy import tflite
+from deploy.compiling.compile_options import compile_options
+from deploy.compiling.compiler import Compiler
+from deploy.hardware.npus import npu_named
+from deploy.processes.forked import ForkedCall
+with starting_vela() as run:
+    assert isinstance(run.__self__._server.child, ForkedCall)
+    model, options = tflite.read(pathlib.Path({str(model)!r})), compile_options(npu_named("U55-128"))
+    output = Compiler(run).compile(model, options).output
+for name, content in [("", output.model), *sorted(output.files.items())]:
+    print(hashlib.sha256(content).hexdigest(), name)
+"""
+    expected = [("", command.model), *sorted(command.files.items())]
+    for size in (0, 700, 3000):  # of the environment, which shifts what is in memory
+        monkeypatch.setenv("SHIFTS", "x" * size)
+        found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        assert [line.split(" ", 1) for line in found.stdout.splitlines()] == [
+            [hashlib.sha256(content).hexdigest(), name] for name, content in expected
+        ]
+
+
+@pytest.mark.parametrize(
+    ("needed", "others"),
+    [
+        (
+            "deploy.compiling.vela_ahead, deploy.zoo.model_source, deploy.intake.taking",
+            "deploy.compiling.vela deploy.quantizing.float_model deploy.judging.reference pydantic email",
+        ),
+        ("deploy.verifying.build_check", "deploy.npu.stream.u85_operations deploy.verifying.npu_parameters"),
+    ],
+)
+def test_what_a_usual_compilation_waits_for_does_without_what_others_need(needed: str, others: str) -> None:
+    script = f"import sys, {needed}\nprint(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert {*others.split()}.isdisjoint(found.stdout.split())
 
 
 def test_what_goes_with_the_first_run_is_begun_before_it_and_once() -> None:

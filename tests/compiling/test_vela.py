@@ -12,7 +12,7 @@ from deploy import tflite
 from deploy.compiling import vela
 from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.compiling.compiler import VELA
-from deploy.compiling.vela import command_line
+from deploy.compiling.vela_command import command_line
 from deploy.compiling.vela_reports import parse_fallbacks
 from deploy.errors import BadInputError
 from deploy.hardware.npus import npu_named

@@ -13,6 +13,7 @@ from deploy.compiling import vela
 from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import Compiler
 from deploy.compiling.vela_ahead import VelaAhead
+from deploy.compiling.vela_command import MODEL_FILE, OUTPUT_FOLDER, command_line
 from deploy.errors import NotInstalledError
 from deploy.hardware.npus import npu_named
 from deploy.processes.supervisor import Ended
@@ -81,7 +82,7 @@ def test_what_could_not_be_run_ahead_is_run_when_it_is_asked_for(model: Model, t
 
     ahead = VelaAhead(model, ASKED, run)
     assert began.wait(20)
-    (tmp_path / vela.MODEL_FILE).write_bytes(model.content)
-    command = vela.command_line(ASKED, vela.MODEL_FILE, vela.OUTPUT_FOLDER)
+    (tmp_path / MODEL_FILE).write_bytes(model.content)
+    command = command_line(ASKED, MODEL_FILE, OUTPUT_FOLDER)
     assert ahead.run(command, tmp_path, timeout_s=3) == Ended(7, False, "True 3")
     ahead.close()

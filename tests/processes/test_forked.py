@@ -11,6 +11,7 @@ from processes.child_programs import assert_gone, number_in, says_its_number
 
 from deploy.processes import forked
 from deploy.processes.forked import ForkedCall
+from deploy.processes.limits import Limits
 
 
 def test_a_call_that_aborts_is_named_by_its_signal_and_one_that_raises_is_not() -> None:
@@ -61,3 +62,22 @@ def test_a_call_that_has_ended_leaves_no_descriptor_open() -> None:
     assert ForkedCall(lambda: None).fatal_signal(until=time.monotonic() + 10) is None
     ForkedCall(lambda: time.sleep(60)).kill()
     assert len([*Path("/proc/self/fd").iterdir()]) == before
+
+
+def test_a_call_that_leads_is_killed_with_what_it_forks_and_keeps_its_bounds(tmp_path: Path) -> None:
+    def call() -> None:
+        if os.fork() == 0:
+            (tmp_path / "number").write_text(f"{os.getpid()}\n")
+            time.sleep(60)
+        time.sleep(60)
+
+    leading = ForkedCall(call, leads=True)
+    forked = number_in(tmp_path / "number")
+    assert os.getpgid(forked) == leading._child
+    assert not leading.wait(0)
+    leading.kill()
+    assert leading.wait(0)
+    assert_gone(forked)
+    bounded = ForkedCall(lambda: (tmp_path / "large").write_bytes(bytes(4096)), limits=Limits(file_bytes=100))
+    assert bounded.wait(10)
+    assert (tmp_path / "large").stat().st_size == 100

@@ -1,16 +1,20 @@
 """Warm processes give what the command gives, and end with whoever started them."""
 
+import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from processes.child_programs import assert_gone, number_in
 
 from deploy.processes import supervisor, warm
+from deploy.processes.child import Child
+from deploy.processes.forked import ForkedCall
 from deploy.processes.python import module_command
 from deploy.processes.supervisor import Ended
 from deploy.processes.warm import WarmPool
@@ -255,5 +259,108 @@ def test_a_warm_process_outlives_the_thread_that_started_it(tool: str, tmp_path:
         assert pool.run(command, work, timeout_s=30).status == 0
         assert pool._all == {process}
         assert not process._server.child.ended()
+    finally:
+        pool.close()
+
+
+@pytest.fixture
+def forked(tool: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WarmPool]:
+    """A pool whose program is a fork of this process, which has not imported the module."""
+    monkeypatch.syspath_prepend(tmp_path / "path")
+    pool = WarmPool(tool, f"{tool}.tool")
+    pool.start(twin=True, forked=True)
+    assert "warmtool" not in sys.modules
+    yield pool
+    pool.close()
+    assert "warmtool" not in sys.modules
+
+
+def child_of(pool: WarmPool) -> Child | ForkedCall:
+    (child,) = {process._server.child for process in pool._all}
+    return child
+
+
+@pytest.mark.parametrize("words", [["a", "b c"], ["three"], ["raise"], ["abort"], ["eat"]])
+def test_a_run_of_a_forked_program_ends_and_says_what_the_command_does(
+    forked: WarmPool, tool: str, tmp_path: Path, words: list[str]
+) -> None:
+    command, work = module_command(tool, *words), folder(tmp_path, "work")
+    cold = supervisor.run(command, work, timeout_s=30)
+    for _ in range(2):
+        warm = forked.run(command, work, timeout_s=30)
+        assert (warm.status, warm.last_lines(1)) == (cold.status, cold.last_lines(1))
+        assert warm.output.splitlines()[0] == cold.output.splitlines()[0]
+    assert isinstance(child_of(forked), ForkedCall)
+
+
+def test_a_forked_program_is_no_more_there_once_its_pool_is_closed(
+    forked: WarmPool, tool: str, tmp_path: Path
+) -> None:
+    work, ended = folder(tmp_path, "work"), list[Ended]()
+    command = module_command(tool, "sleep")
+    thread = threading.Thread(target=lambda: ended.append(forked.run(command, work, timeout_s=60)))
+    thread.start()
+    run, child = number_in(work / "number"), child_of(forked)
+    forked.close()
+    thread.join(timeout=10)
+    assert ended and ended[0].status != 0
+    assert child.ended()
+    assert_gone(run)
+
+
+def test_a_forked_program_that_is_killed_is_started_as_a_command(
+    forked: WarmPool, tool: str, tmp_path: Path
+) -> None:
+    work = folder(tmp_path, "work")
+    assert forked.run(module_command(tool), work, timeout_s=30).status == 0
+    child_of(forked).kill()
+    child_of(forked).wait(10)
+    for _ in range(3):
+        assert forked.run(module_command(tool, "three"), work, timeout_s=30).status == 3
+    assert forked._server is not None and isinstance(forked._server.child, Child)
+
+
+def test_nothing_of_a_forked_program_outlives_a_killed_parent(tool: str, tmp_path: Path) -> None:
+    work = folder(tmp_path, "work")
+    code = (
+        "import os; from pathlib import Path; from deploy.processes.warm import WarmPool\n"
+        f"pool = WarmPool({tool!r}, '{tool}.tool'); pool.start(forked=True)\n"
+        f"Path({str(tmp_path / 'group')!r}).write_text(str(os.getpgid(pool._server.child._child)) + '\\n')\n"
+        f"pool.run({module_command(tool, 'sleep')!r}, Path({str(work)!r}), timeout_s=60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code])
+    run, program = number_in(work / "number"), number_in(tmp_path / "group")
+    assert program != os.getpgid(parent.pid), "Ctrl-C would reach it"
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    assert_gone(run)
+    assert_gone(program)
+
+
+def test_a_forked_program_that_cannot_import_its_module_ends_and_the_command_says_why(tmp_path: Path) -> None:
+    pool = WarmPool("nosuchmodule", "nosuchmodule.main")
+    try:
+        pool.start(forked=True)
+        assert child_of(pool).wait(10)
+        ended = pool.run(module_command("nosuchmodule"), tmp_path, timeout_s=30)
+        assert (ended.status, "No module named nosuchmodule" in ended.output) == (1, True)
+    finally:
+        pool.close()
+
+
+def test_a_forked_program_imports_nothing_from_the_working_folder(
+    tool: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = folder(tmp_path, "cloned")
+    (work / "warmtool").mkdir()
+    (work / "warmtool" / "tool.py").write_text("import os\nos.abort()\n")
+    monkeypatch.syspath_prepend(tmp_path / "path")
+    monkeypatch.syspath_prepend(work)
+    monkeypatch.chdir(work)
+    pool = WarmPool(tool, f"{tool}.tool")
+    try:
+        pool.start(forked=True)
+        assert pool.run(module_command(tool, "three"), tmp_path, timeout_s=30).status == 3
+        assert isinstance(child_of(pool), ForkedCall), "it has not been started anew"
     finally:
         pool.close()

@@ -11,6 +11,7 @@ from deploy.data.quantized import quantize_values
 from deploy.errors import BadInputError
 from deploy.judging.reference import ReferenceKernels
 from deploy.quantizing import dataset
+from deploy.quantizing.float_model import FloatModel
 from deploy.quantizing.quantization import Quantized, quantize, quantized_inputs
 from deploy.tflite import Quantization, Tensor
 from deploy.tflite.arithmetic import float_operators
@@ -93,7 +94,7 @@ def test_operators_between_quantize_and_dequantize_are_not_float(mlperf_tiny: di
         assert float_operators(tflite.read(path)) == ()
 
 
-def load(reference: str, samples: np.ndarray | None = None) -> tuple[model_source.FloatModel, dataset.Dataset]:
+def load(reference: str, samples: np.ndarray | None = None) -> tuple[FloatModel, dataset.Dataset]:
     model = model_source.load_float(model_source.parse(reference))
     generator = np.random.default_rng(0)
     arrays = {spec.name: generator.random((8, *spec.shape[1:]), dtype=np.float32) for spec in model.inputs}

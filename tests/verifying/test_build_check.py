@@ -47,7 +47,7 @@ def test_every_operator_of_a_small_network_is_compared_on_all_kept_inputs_and_th
 def test_kernels_that_end_their_process_leave_a_record_that_says_so(
     build: BuildFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build_check, "check_build", lambda _build, _until: os.abort())
+    monkeypatch.setattr(build_check, "check_build", lambda *_: os.abort())
     record = BuildCheck(build, SECONDS).finish()
     assert (record.check.source, record.faults) == ("none", ())
     assert record.check.left_out == ("the kernels ended the check of operators (SIGABRT)",)
@@ -55,7 +55,7 @@ def test_kernels_that_end_their_process_leave_a_record_that_says_so(
 
 
 def test_a_check_that_takes_too_long_is_ended_in_time(build: BuildFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build_check, "check_build", lambda _build, _until: time.sleep(60))
+    monkeypatch.setattr(build_check, "check_build", lambda *_: time.sleep(60))
     began = time.monotonic()
     record = BuildCheck(build, 0.5).finish()
     assert time.monotonic() - began < 30
@@ -77,7 +77,7 @@ def test_an_old_record_does_not_stand_for_a_check_that_failed(
     build: BuildFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert BuildCheck(build, SECONDS).finish().check.source == "compile"
-    monkeypatch.setattr(build_check, "check_build", lambda _build, _until: 1 / 0)
+    monkeypatch.setattr(build_check, "check_build", lambda *_: 1 / 0)
     assert BuildCheck(build, SECONDS).finish().check.source == "none"
 
 
@@ -99,7 +99,7 @@ def test_a_later_run_makes_a_check_that_compile_could_not_make_or_not_to_its_end
 ) -> None:
     keep_record(build, check_build(build, time.monotonic()))
     assert checked_before(build) is None
-    monkeypatch.setattr(build_check, "check_build", lambda _build, _until: os.abort())
+    monkeypatch.setattr(build_check, "check_build", lambda *_: os.abort())
     BuildCheck(build, SECONDS).finish()
     assert checked_before(build) is None
 
