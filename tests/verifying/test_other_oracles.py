@@ -43,14 +43,20 @@ def bias_with_an_axis_that_it_does_not_have() -> bytes:
     return writer.finish({"x": x}, {"y": y})
 
 
-def svdf() -> bytes:
+ROOMY, NARROW = 1.0, 0.3
+"""Scales of an SVDF's state: all that the network below computes finds room in it; it does not."""
+
+FEATURE = np.random.default_rng(5).integers(-100, 100, (8, 16)).astype(np.int8)
+
+
+def svdf(state_scale: float = ROOMY) -> bytes:
     """An int8 SVDF, whose kernel in LiteRT writes beyond its tensors, before what the NPU computes."""
     writer = GraphWriter()
     x = writer.tensor("x", [1, 16], "int8", 0.05, -3)
-    feature = writer.tensor("feature", [8, 16], "int8", 0.01, data=numbers(8, 16))
+    feature = writer.tensor("feature", [8, 16], "int8", 0.01, data=FEATURE)
     time = writer.tensor("time", [8, 4], "int8", 0.015, data=numbers(8, 4))
-    bias = writer.tensor("bias", [8], "int32", 0.3 * 0.015, data=np.arange(8, dtype=np.int32))
-    state = writer.tensor("state", [1, 32], "int8", 0.3, 0, variable=True)
+    bias = writer.tensor("bias", [8], "int32", state_scale * 0.015, data=np.arange(8, dtype=np.int32))
+    state = writer.tensor("state", [1, 32], "int8", state_scale, 0, variable=True)
     inner = writer.tensor("inner", [1, 8], "int8", 0.2, 0)
     options = schema.SVDFOptionsT()
     options.rank, options.fusedActivationFunction = 1, schema.ActivationFunctionType.RELU
@@ -130,6 +136,17 @@ def test_an_svdf_of_int8_is_judged_by_tflm_since_litert_writes_beyond_its_state(
         assert (verdict.verdict, verdict.reference[:4]) == ("pass", "TFLM")
         assert "writes beyond" in verdict.left_out_references[0].reason
         assert (verdict.operator_check.operators, verdict.operator_check.left_out) == (2, ())
+
+
+def test_an_svdf_whose_state_the_runner_cuts_to_8_bits_fails_on_the_target_and_is_named(tmp_path: Path) -> None:
+    build = built(svdf(NARROW), tmp_path)
+    x = np.where(FEATURE[0] > 0, 127, -128).astype(np.int8)[np.newaxis]  # the highest that its first row may give
+    samples = {"x": np.stack([np.full_like(x, -3), x])}
+    assert api.verify(build, samples).verdict == "pass"
+    verdict = api.run(build, samples, fvp="open").verdict
+    assert verdict.verdict == "fail"
+    assert "the target differs from the NPU model, too" in verdict.reason
+    assert "may round otherwise in 0 SVDF" in verdict.reason
 
 
 def test_a_run_on_a_target_takes_the_oracle_that_can(tmp_path: Path) -> None:
