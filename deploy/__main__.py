@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 
-from deploy.processes.interrupts import interrupt_answered, interrupts_are_kept
+from deploy.interrupts import interrupt_answered, interrupts_are_kept
 from deploy.processes.quick_start import quick_start
 from deploy.processes.standard_streams import standard_streams
 

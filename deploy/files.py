@@ -18,6 +18,7 @@ from pathlib import Path
 
 from deploy import streams
 from deploy.errors import BadInputError
+from deploy.interrupts import held
 from deploy.printable import readable
 
 _PREFIX = "deploy-"
@@ -54,16 +55,22 @@ def replacing(path: Path) -> Iterator[Path]:
     with _told(refused):
         target = _behind_links(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.parent / f".{target.name[:40]}.{os.urandom(8).hex()}"
-        # The kernel applies the umask; to ask for it is to change it, for all threads.
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    temporary = _beside(target)
     try:
+        with _told(refused):
+            # The kernel applies the umask; to ask for it is to change it, for all threads.
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         with _told(refused, temporary):
             yield temporary
             temporary.replace(target)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    """A new name in the same folder; an interrupt may come as soon as it is taken, so it is known before."""
+    return path.parent / f".{path.name[:40]}.{os.urandom(8).hex()}"
 
 
 def _behind_links(path: Path) -> Path:
@@ -167,25 +174,33 @@ def replacing_folder(path: Path, keep: Callable[[Path], bool] = lambda _: False)
     with _told(refused):
         path = _behind_links(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.", dir=path.parent))
+    temporary = _beside(path)
     fresh, old = temporary / "new", temporary / "old"
     try:
+        with _told(refused):
+            temporary.mkdir(0o700)
         with _told(refused, temporary):
             fresh.mkdir()
             yield fresh
-            if path.exists():
-                path.rename(old)
-            try:
-                fresh.rename(path)
-            except OSError:
-                if old.exists():
-                    old.rename(path)
-                raise
-            for entry in old.iterdir() if old.exists() else ():
-                if keep(entry) and not os.path.lexists(path / entry.name):
-                    entry.rename(path / entry.name)
+            with held():  # an interrupt amid this would lose the old folder and the new one
+                _take_place(path, fresh, old, keep)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        with held():
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _take_place(path: Path, fresh: Path, old: Path, keep: Callable[[Path], bool]) -> None:
+    if path.exists():
+        path.rename(old)
+    try:
+        fresh.rename(path)
+    except OSError:
+        if old.exists():
+            old.rename(path)
+        raise
+    for entry in old.iterdir() if old.exists() else ():
+        if keep(entry) and not os.path.lexists(path / entry.name):
+            entry.rename(path / entry.name)
 
 
 @contextlib.contextmanager

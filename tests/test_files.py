@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import shutil
 import signal
 import stat
 import subprocess
@@ -61,6 +62,47 @@ def test_a_folder_that_cannot_be_written_whole_leaves_the_old_one(tmp_path: Path
     assert [path.name for path in target.iterdir()] == ["a"]
     assert (target / "a").read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("when", ["as the old one goes", "as the new one comes", "as what is left goes"])
+def test_an_interrupt_amid_the_change_of_folders_loses_neither_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, when: str
+) -> None:
+    target = tmp_path / "build"
+    target.mkdir()
+    (target / "mine").write_bytes(b"old")
+    rename, remove, moved = Path.rename, shutil.rmtree, list[Path]()
+
+    def ended(*_signal: object) -> None:
+        raise KeyboardInterrupt
+
+    def renamed(path: Path, to: Path) -> Path:
+        moved.append(path)
+        there = rename(path, to)
+        if when == ("as the old one goes", "as the new one comes", "")[len(moved) - 1]:
+            signal.raise_signal(number)
+        return there
+
+    def removed(path: Path, *, ignore_errors: bool) -> None:
+        if when == "as what is left goes":
+            signal.raise_signal(number)
+        remove(path, ignore_errors=ignore_errors)
+
+    def write() -> None:
+        with files.replacing_folder(target, keep=lambda path: path.name == "mine") as fresh:
+            (fresh / "a").write_bytes(b"new")
+
+    monkeypatch.setattr(Path, "rename", renamed)
+    monkeypatch.setattr(shutil, "rmtree", removed)
+    before = signal.signal(number, ended)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            write()
+    finally:
+        signal.signal(number, before)
+    assert list(tmp_path.iterdir()) == [target]
+    assert {path.name: path.read_bytes() for path in target.iterdir()} == {"mine": b"old", "a": b"new"}
 
 
 def test_an_error_of_our_own_also_leaves_the_old_folder(tmp_path: Path) -> None:

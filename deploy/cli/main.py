@@ -23,7 +23,7 @@ from deploy.cli.console import report_error
 from deploy.cli.help_printer import load_help_printer
 from deploy.cli.named_paths import looked_after
 from deploy.errors import BadInputError, DeployError, ExitStatus, TargetError
-from deploy.processes.interrupts import comes_of_interrupt, interrupt_answered, interrupt_came
+from deploy.interrupts import comes_of_interrupt, interrupt_answered, interrupt_came
 from deploy.processes.leave import leave
 from deploy.processes.standard_streams import reader_gone
 from deploy.settings.merging import settle

@@ -11,7 +11,7 @@ from deploy.corstone.command_line import parse_options
 from deploy.corstone.messages import Console, StopRequest, report_error
 from deploy.corstone.stand_in import named
 from deploy.errors import DeployError, TargetError
-from deploy.processes.interrupts import interrupt_answered, interrupts_are_kept
+from deploy.interrupts import interrupt_answered, interrupts_are_kept
 from deploy.processes.leave import leave
 from deploy.processes.standard_streams import standard_streams
 

@@ -22,7 +22,7 @@ from deploy.corstone.run_limits import RunLimits
 from deploy.corstone.stand_in import SYSTEM_TIMER_WORDS, SYSTEM_TIMER_WRITES
 from deploy.corstone.uart import Uart
 from deploy.errors import TargetError
-from deploy.processes.interrupts import held
+from deploy.interrupts import held
 
 if TYPE_CHECKING:
     from deploy.corstone.answered import Answered

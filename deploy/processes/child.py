@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import IO, NoReturn
 
 from deploy.errors import NotInstalledError
+from deploy.interrupts import held
 from deploy.processes.guard import GUARD
-from deploy.processes.interrupts import held
 from deploy.processes.limits import DEFAULT_LIMITS, Limits
 from deploy.processes.starting import STARTING
 

@@ -9,8 +9,8 @@ import pytest
 
 START = """
 import os, signal, sys, time
-from deploy.processes import interrupts
-from deploy.processes.interrupts import interrupt_answered, interrupts_are_kept
+from deploy import interrupts
+from deploy.interrupts import interrupt_answered, interrupts_are_kept
 signal.signal(signal.SIGINT, signal.default_int_handler)
 interrupts_are_kept()
 interrupts._OTHERS_S = 1.0

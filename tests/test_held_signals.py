@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 from processes.child_programs import assert_gone, children, python
 
+from deploy.interrupts import held
 from deploy.processes import supervisor
 from deploy.processes.child import Child
 from deploy.processes.guard import GUARD
-from deploy.processes.interrupts import held
 
 
 @pytest.fixture
