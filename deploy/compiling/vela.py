@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deploy.compiling.vela_command import MODEL_FILE, OUTPUT_FOLDER, TIMEOUT_S, command_line
+from deploy.compiling import vela_command
+from deploy.compiling.vela_command import MODEL_FILE, OUTPUT_FOLDER, command_line
 from deploy.compiling.vela_program import LIMITS
 from deploy.compiling.vela_reports import Cell, parse_summary
 from deploy.errors import BadInputError, NotInstalledError
@@ -88,7 +89,7 @@ def compile_bytes(
     with private_folder("vela") as folder:
         (folder / MODEL_FILE).write_bytes(content)
         command = command_line(options, MODEL_FILE, OUTPUT_FOLDER, allocator=allocator)
-        ended = run(command, folder, timeout_s=TIMEOUT_S)
+        ended = run(command, folder, timeout_s=vela_command.TIMEOUT_S)
         if ended.timed_out or ended.status != 0:
             raise _failed(source, f"Vela {ended.describe()}", ended.last_lines(3))
         output = folder / OUTPUT_FOLDER

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deploy.compiling import vela_command
 from deploy.compiling.safe_names import SafeNames
-from deploy.compiling.vela_command import MODEL_FILE, OUTPUT_FOLDER, TIMEOUT_S, command_line
+from deploy.compiling.vela_command import MODEL_FILE, OUTPUT_FOLDER, command_line
 from deploy.errors import DeployError
 from deploy.files import private_folder
 from deploy.processes.supervisor import Ended, RunCommand
@@ -45,7 +46,7 @@ class VelaAhead:
 
     def _work(self) -> None:
         with contextlib.suppress(DeployError, OSError):
-            self._ended = self._run(self._command, self._folder, timeout_s=TIMEOUT_S)
+            self._ended = self._run(self._command, self._folder, timeout_s=vela_command.TIMEOUT_S)
 
     def run(self, command: Sequence[str], folder: Path, *, timeout_s: float) -> Ended:
         """Run a command in a folder, or wait for the end of the run that is the same; see ``RunCommand``."""

@@ -9,7 +9,7 @@ import pytest
 from tflite_writer import GraphWriter, schema
 
 from deploy import tflite
-from deploy.compiling import vela
+from deploy.compiling import vela, vela_command
 from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.compiling.compiler import VELA
 from deploy.compiling.vela_command import command_line
@@ -92,7 +92,7 @@ def test_an_operator_that_vela_stumbles_over_is_named_once(
 
 
 def test_a_vela_that_does_not_end_is_killed(mlperf_tiny: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vela, "TIMEOUT_S", 0.01)
+    monkeypatch.setattr(vela_command, "TIMEOUT_S", 0.01)
     content = mlperf_tiny["keyword_spotting"].read_bytes()
     with pytest.raises(BadInputError, match="Vela took too long"):
         vela.compile_bytes(content, options("U55-128"), source="kws")

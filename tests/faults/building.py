@@ -284,9 +284,9 @@ compile_.add(
 
 @compile_("Vela never ends", 2, "Vela took too long")
 def _(s: Sandbox) -> list[str]:
-    from deploy.compiling import vela
+    from deploy.compiling import vela_command
 
-    s.patch(vela, "TIMEOUT_S", 1)
+    s.patch(vela_command, "TIMEOUT_S", 1)
     return put_vela(s, "import time; time.sleep(300)")
 
 
