@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from deploy import tflite
 from deploy.chatter import silenced
 from deploy.compiling.vela_config import CONFIG_FILE, check_combination, installed_config
-from deploy.debug_database import read_debug_database
-from deploy.errors import BadInputError, DeployError, NotInstalledError
+from deploy.debug_database import DebugDatabase, read_debug_database
+from deploy.errors import BadInputError, DeployError, NotInstalledError, TargetError
 from deploy.hardware.npus import Npu, modelled, npu_named
 from deploy.judging.comparison import compare_outputs
 from deploy.judging.inputs import random_inputs
@@ -26,9 +26,11 @@ from deploy.judging.operator_result import OperatorResult
 from deploy.judging.oracles import Oracle, TflmKernels, tflm_installed
 from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample, stacked, unstacked
+from deploy.npu.errors import UnsupportedError
 from deploy.tflite import Model
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.layer_walk import walk
+from deploy.verifying.miscompilations import operations_of, with_miscompilations
 from deploy.verifying.npu_inference import NpuInference
 
 NPUS = tuple(npu.name for npu in modelled())
@@ -45,7 +47,8 @@ class Row:
         memory_mode: section of Vela's configuration; several that give the same file are joined by ``+``.
         status: ``exact`` (equals an oracle), ``explained`` (it does not, but all operators that differ have
             known causes), ``unexplained`` (an operator has none, whatever the outputs say), ``cpu only`` (Vela
-            leaves all of it on the CPU), ``uncompiled`` (Vela refuses the network), ``no oracle`` or ``error``.
+            leaves all of it on the CPU), ``uncompiled`` (Vela refuses the network), ``refused`` (the NPU model
+            refuses an operation, and deploy names the defect of Vela in it), ``no oracle`` or ``error``.
         agrees_with: the oracles that agree to the last bit.
         mismatches: elements that differ from the nearest oracle.
         max_lsb: largest difference from it.
@@ -203,10 +206,19 @@ def compile_quickly(path: Path, npu: Npu, mode: str, folder: Path) -> tuple[Path
 def _row(network: Network, npu: Npu, mode: str, compiled: Path, debug: Path) -> Row:
     row = Row(network.name, npu.name, mode, "error")
     try:
-        capture = LayerCapture(network.model, read_debug_database(debug))
+        database = read_debug_database(debug)
+        capture = LayerCapture(network.model, database)
         inputs = stacked(network.samples)
         model = tflite.read(compiled)
-        outputs = NpuInference(model, npu).run_batch(inputs, capture)
+        inference = NpuInference(model, npu)
+        try:
+            outputs = inference.run_batch(inputs, capture)
+        except TargetError as error:
+            defects = _defects(network.model, inference, database)
+            if not defects or not isinstance(error.__cause__, UnsupportedError):
+                raise
+            row.status, row.reason = "refused", f"{error.message}; {'; '.join(defects)}"
+            return row
         row.npu_operators = len(capture.operations)
         _compare(row, network, unstacked(outputs, len(network.samples)))
         results = walk(network.model, capture, inputs, outputs).results
@@ -223,6 +235,12 @@ def _row(network: Network, npu: Npu, mode: str, compiled: Path, debug: Path) -> 
     except Exception as error:  # a crash of the model under test is a row of the table, not the end of the run
         row.reason = f"crash: {type(error).__name__}: {error}"
         return row
+
+
+def _defects(source: Model, inference: NpuInference, database: DebugDatabase) -> list[str]:
+    """What the commands alone tell of operators that Vela is known to miscompile."""
+    found = with_miscompilations((), source, operations_of(inference.programs(), database))
+    return [result.miscompiled.what for result in found if result.miscompiled is not None]
 
 
 def _compare(row: Row, network: Network, answers: list[Sample]) -> None:

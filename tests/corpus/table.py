@@ -33,7 +33,7 @@ def failing(rows: Iterable[Row]) -> list[Row]:
 
 def pair_status(rows: Iterable[Row]) -> dict[tuple[str, str], str]:
     """(network, NPU) -> the worst status over its memory modes."""
-    order = ("cpu only", "exact", "explained", "no oracle", "uncompiled", "unexplained", "error")
+    order = ("cpu only", "exact", "explained", "refused", "no oracle", "uncompiled", "unexplained", "error")
     found: dict[tuple[str, str], str] = {}
     for row in rows:
         key = row.network, row.npu
@@ -45,7 +45,7 @@ def summary(rows: Sequence[Row]) -> str:
     """Figures over pairs of network and NPU, causes, and every row without a known one."""
     pairs = pair_status(rows)
     counts = Counter(pairs.values())
-    compared = sum(counts[status] for status in ("exact", "explained", *BAD))
+    compared = sum(counts[status] for status in ("exact", "explained", "refused", *BAD))
     lines = [
         f"{len({row.network for row in rows})} networks, {len(pairs)} pairs of network and NPU, {len(rows)} runs"
     ]
@@ -53,7 +53,7 @@ def summary(rows: Sequence[Row]) -> str:
         lines.append(
             f"exact against at least one oracle: {counts['exact']} of {compared} pairs "
             f"({counts['exact'] / compared:.2%}); explained: {counts['explained']}; "
-            f"unexplained: {counts['unexplained']}; errors: {counts['error']}"
+            f"refused: {counts['refused']}; unexplained: {counts['unexplained']}; errors: {counts['error']}"
         )
     lines += [
         f"{status}: {counts[status]} pairs" for status in ("cpu only", "no oracle", "uncompiled") if counts[status]

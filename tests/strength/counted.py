@@ -16,10 +16,10 @@ from .networks import TRAINED
 
 HEAD = ("what", "tried", "found")
 _PARTS = {
-    "lying simulators": ("lying_simulators/test_lying_simulators.py", "no_"),
-    "injected faults": ("faults/test_faults.py", "the_fault_is_detected"),
+    "lying simulators": ("lying_simulators/test_lying_simulators.py", "no_", ""),
+    "injected faults": ("faults/test_faults.py", "the_fault_is_detected", "not slow"),
 }
-"""What is counted -> file with tests, and what the name of each that counts holds."""
+"""What is counted -> file with tests, what the name of each that counts holds, its marks as pytest's ``-m``."""
 
 _MUTANTS = {"source": 200, "compiled": 400}
 """How many mutants of models are tried before Vela, and behind it."""
@@ -39,8 +39,8 @@ class Count:
 
 
 def counts() -> list[Count]:
-    """Run them all, but for what is marked slow."""
-    tested = [count(what, TESTS / file, part) for what, (file, part) in _PARTS.items()]
+    """Run them all; of the injected faults those that are not slow."""
+    tested = [count(what, TESTS / file, part, marks) for what, (file, part, marks) in _PARTS.items()]
     return [*tested, *(mutants(part, number) for part, number in _MUTANTS.items())]
 
 
@@ -54,8 +54,8 @@ def mutants(part: str, number: int) -> Count:
     return Count(f"mutants of {part} models", number, number if done.returncode else 0)
 
 
-def count(what: str, file: Path, part: str) -> Count:
-    """Run the tests of a file whose names hold a part."""
+def count(what: str, file: Path, part: str, marks: str) -> Count:
+    """Run the tests of a file whose names hold a part, with such marks: pytest's ``-m``, empty for all."""
     with tempfile.TemporaryDirectory(prefix="deploy-strength-") as folder:
         report = Path(folder) / "report.xml"
         words = [
@@ -67,7 +67,7 @@ def count(what: str, file: Path, part: str) -> Count:
             "-k",
             part,
             "-m",
-            "not slow",
+            marks,
             f"--junit-xml={report}",
             # Else it would clear away what earlier runs of all tests have left, which takes half a minute.
             f"--basetemp={folder}/tests",

@@ -111,5 +111,7 @@ def test_tests_that_are_expected_to_fail_count_as_not_found(tmp_path: Path) -> N
     file.write_text(
         "import pytest\ndef test_one_lie(): pass\ndef test_other_lie(): assert 0\ndef test_none(): pass\n"
         "@pytest.mark.xfail\ndef test_third_lie(): assert 0\n"
+        "@pytest.mark.slow\ndef test_lie_that_takes_long(): pass\n"
     )
-    assert counted.count("lies", file, "lie").row() == ("lies", "3", "1")
+    assert counted.count("lies", file, "lie", "").row() == ("lies", "4", "2")
+    assert counted.count("lies", file, "lie", "not slow").row() == ("lies", "3", "1")
