@@ -1,19 +1,28 @@
 """Keeps Ctrl-C from getting lost in code that drops it, and waiting while a child is started.
 
-Destructors, callbacks, an ``except:`` of a library drop it. Nobody could end a child that is not known yet.
+Destructors, callbacks, an ``except:`` of a library drop it. A wait that begins just behind a signal knows nothing of
+it, and may be for ever: Python only notes the signal, until the wait is over. Nobody could end a child that is not
+known yet.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
 from typing import NoReturn
 
 _AGAIN_S = 0.3
+_NUDGES_S = (0.05, 0.2, 1.0)
+"""How long behind a signal, one after the other, waits are ended that may not know of it."""
+_NUDGE = signal.SIGURG
+"""Ends a wait of the main thread, and is ignored otherwise, as it is by default."""
+
 _OTHERS_S = 5.0
 """An exception that does not come of the interrupt has so long to clean up: what it is may hide the interrupt."""
 
@@ -28,6 +37,26 @@ def interrupts_are_kept() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
+
+
+def signals_end_waits() -> None:
+    """Have a signal end what the main thread waits for, even if the wait began behind it.
+
+    Call once, from the main thread, behind what needs a process without threads.
+    """
+    noted, note = os.pipe()
+    os.set_blocking(note, False)
+    signal.signal(_NUDGE, lambda _number, _frame: None)
+    signal.set_wakeup_fd(note, warn_on_full_buffer=False)
+    threading.Thread(target=_nudge, args=[noted, threading.get_ident()], daemon=True).start()
+
+
+def _nudge(noted: int, main: int) -> None:
+    while numbers := os.read(noted, 64):
+        if set(numbers) != {_NUDGE}:
+            for pause in _NUDGES_S:
+                time.sleep(pause)
+                signal.pthread_kill(main, _NUDGE)
 
 
 def interrupt_came() -> bool:

@@ -62,3 +62,28 @@ def test_an_interrupt_that_is_ignored_stays_so() -> None:
         process.send_signal(signal.SIGINT)
         time.sleep(0.1)
         assert process.communicate(timeout=30)[0] == "end\n"
+
+
+@pytest.mark.parametrize(
+    "wait", ["lock.acquire()", "select.select([], [], [])", "os.read(end, 1)", "thread.join()"]
+)
+def test_a_signal_ends_a_wait_that_knows_nothing_of_it(wait: str) -> None:
+    # As when the wait begins just behind the signal: another thread is told of it, and no wait of this one's ends.
+    code = f"""
+import select, threading
+from deploy.interrupts import signals_end_waits
+signals_end_waits()
+lock, (end, _) = threading.Lock(), os.pipe()
+lock.acquire()
+thread = threading.Thread(target=time.sleep, args=[50], daemon=True)
+thread.start()
+threading.Timer(0.2, lambda: signal.pthread_kill(thread.ident, signal.SIGINT)).start()
+began = time.monotonic()
+try:
+    {wait}
+except KeyboardInterrupt:
+    interrupt_answered()
+    print("ended", time.monotonic() - began < 30, flush=True)
+os._exit(0)
+"""
+    assert said(code) == ["ended True"]

@@ -23,7 +23,7 @@ from deploy.cli.console import report_error
 from deploy.cli.help_printer import load_help_printer
 from deploy.cli.named_paths import looked_after
 from deploy.errors import BadInputError, DeployError, ExitStatus, TargetError
-from deploy.interrupts import comes_of_interrupt, interrupt_answered, interrupt_came
+from deploy.interrupts import comes_of_interrupt, interrupt_answered, interrupt_came, signals_end_waits
 from deploy.processes.leave import leave
 from deploy.processes.standard_streams import reader_gone
 from deploy.settings.merging import settle
@@ -149,6 +149,7 @@ def _called(words: list[str], documents: CallDocuments) -> object:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the status of the contract; never shows a traceback."""
     signal.signal(signal.SIGTERM, _terminated)
+    signals_end_waits()
     threading.excepthook = _thread_failed
     if not os.environ.get(TRACEBACK_VARIABLE):
         sys.unraisablehook = lambda _: None  # of a destructor: nobody's business

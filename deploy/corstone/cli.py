@@ -11,7 +11,7 @@ from deploy.corstone.command_line import parse_options
 from deploy.corstone.messages import Console, StopRequest, report_error
 from deploy.corstone.stand_in import named
 from deploy.errors import DeployError, TargetError
-from deploy.interrupts import interrupt_answered, interrupts_are_kept
+from deploy.interrupts import interrupt_answered, interrupts_are_kept, signals_end_waits
 from deploy.processes.leave import leave
 from deploy.processes.standard_streams import standard_streams
 
@@ -20,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit; never shows a traceback for what a user or a program did."""
     standard_streams()
     interrupts_are_kept()
+    signals_end_waits()
     words = list(sys.argv[1:] if arguments is None else arguments)
     program = Path(sys.argv[0]).name
     leave(run(words, program="open-corstone-300" if program == "__main__.py" else program))
