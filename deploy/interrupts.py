@@ -1,8 +1,8 @@
 """Keeps Ctrl-C from getting lost in code that drops it, and waiting while a child is started.
 
-Destructors, callbacks, an ``except:`` of a library drop it. A wait that begins just behind a signal knows nothing of
-it, and may be for ever: Python only notes the signal, until the wait is over. Nobody could end a child that is not
-known yet.
+Destructors, callbacks, an ``except:`` of a library drop it. A wait that begins just behind a signal knows nothing
+of it, and may be for ever: Python only notes the signal, until the wait is over. Nobody could end a child that is
+not known yet.
 """
 
 from __future__ import annotations
