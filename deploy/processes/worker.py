@@ -130,6 +130,7 @@ class _Process:
         lasting = threading.current_thread() is threading.main_thread()
         self._owner, self._tail = os.getpid(), b""
         self._status: int | None = None
+        self._waiting = threading.Lock()
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed at the end
         self.channel, theirs = socket.socketpair()
         with theirs:
@@ -172,13 +173,14 @@ class _Process:
             self.ended(0)
 
     def ended(self, options: int) -> bool:
-        if self._status is None:
-            try:
-                ended, status = os.waitpid(self._child, options)
-            except ChildProcessError:  # somebody has waited for all children
-                ended, status = self._child, 0
-            self._status = os.waitstatus_to_exitcode(status) if ended else None
-        return self._status is not None
+        with self._waiting:  # the system tells how it ended once
+            if self._status is None:
+                try:
+                    ended, status = os.waitpid(self._child, options)
+                except ChildProcessError:  # somebody has waited for all children
+                    ended, status = self._child, 0
+                self._status = os.waitstatus_to_exitcode(status) if ended else None
+            return self._status is not None
 
 
 _processes: weakref.WeakSet[_Process] = weakref.WeakSet()
