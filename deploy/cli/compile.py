@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -63,8 +64,6 @@ def compile_(
 
     Exit status: 0 done, 1 an operator is miscompiled, 2 bad input, 3 something is not installed.
     """
-    import functools
-
     import click
 
     from deploy.cli.advice import Advising, advice_level

@@ -106,13 +106,9 @@ def load_verdict(build: BuildFolder, *, quiet: bool) -> None:
 
 
 def _preload_report(build: BuildFolder | None = None) -> None:
-    from deploy.reporting.charts.library import installed_version
+    from deploy.cli.html_report import report_pages
 
-    installed_version()  # without it there is no report
-
-    from deploy.reporting.pages.build import preload
-
-    preload(build)
+    report_pages().preload(build)
 
 
 def _beside(load: Callable[[], None]) -> None:

@@ -132,7 +132,7 @@ class Kernels:
         Raises:
             BadInputError: as :meth:`run`.
         """
-        check_inputs(self._inputs, inputs, count)
+        check_inputs(self._inputs, inputs, (count,))
         try:
             found = self._prepared.run([inputs[name] for name in self._inputs], count, keep_state=keep_state)
         except OtherOutputError as error:
@@ -169,13 +169,15 @@ def sentence(who: str, what: str, error: KernelsError) -> str:
     return f"{who} ends its process while {doing} the model ({error.ended}){reason}"
 
 
-def check_inputs(expected: Mapping[str, Tensor], inputs: Mapping[str, NDArray[Any]], *count: int) -> None:
+def check_inputs(
+    expected: Mapping[str, Tensor], inputs: Mapping[str, NDArray[Any]], batch: tuple[int, ...] = ()
+) -> None:
     """Check names, shapes and dtypes of a sample, or of several side by side, against the model's inputs.
 
     Args:
         expected: the model's input tensors by name.
         inputs: the sample.
-        count: how many lie side by side; not given for one that does not.
+        batch: what stands before the shape of a sample: how many lie side by side.
 
     Raises:
         BadInputError: naming the input and what the model expects.
@@ -186,7 +188,7 @@ def check_inputs(expected: Mapping[str, Tensor], inputs: Mapping[str, NDArray[An
         if name not in inputs:
             raise BadInputError(f"no data for the model's input {name}", hints=[_wanted(expected)])
         array = inputs[name]
-        shape = (*count, *tensor.shape)
+        shape = (*batch, *tensor.shape)
         if array.dtype != tensor.dtype or array.shape != shape:
             raise BadInputError(
                 f"input {name}: the data is {array.dtype}{list(array.shape)}, "

@@ -210,7 +210,7 @@ def _become(answer: Answer, channel: socket.socket, printed: int, parent: int | 
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(printed, 1)
         os.dup2(printed, 2)
-        close_all_but(channel.fileno())
+        _close_all_but(channel.fileno())
         while True:
             head, body = _received(channel, None)
             (limit_s,) = _LIMIT.unpack_from(head)
@@ -230,7 +230,7 @@ def _become(answer: Answer, channel: socket.socket, printed: int, parent: int | 
         os._exit(1)
 
 
-def close_all_but(kept: int) -> None:
+def _close_all_but(kept: int) -> None:
     """Close pipes of other children, who would wait in vain for their end as long as this child holds one, too.
 
     Args:

@@ -25,7 +25,6 @@ from deploy.judging.oracles import MakeKernels
 from deploy.judging.reference import ReferenceKernels
 from deploy.npu.core.library import native
 from deploy.npu.execution.memory import Memory
-from deploy.npu.instruction_set import InstructionSet
 from deploy.npu.program import PreparedRun, Program, decoded
 from deploy.npu.regions import ARENA, CONSTANTS, FAST, region_config
 from deploy.npu.stream.operations import Operation
@@ -349,10 +348,10 @@ def _architecture(npu_config: Npu) -> npu.Architecture:
         raise BadInputError(f"{npu_config.name} has no functional model: {error}") from error
 
 
-def _load(architecture: npu.Architecture) -> InstructionSet:
+def _load(architecture: npu.Architecture) -> None:
     """Import what an inference computes with: who makes one runs it, and its first run has other things to do."""
     native()
-    return architecture.instruction_set
+    _ = architecture.instruction_set
 
 
 def _check_configuration(config_word: int | None, npu_config: Npu) -> None:
