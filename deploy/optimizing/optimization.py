@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from deploy.build_folder import sha256_of_bytes
 from deploy.compiling.compilation import check_model
 from deploy.compiling.compile_options import CompileOptions
 from deploy.compiling.compiler import VELA, Compiled, Compiler
@@ -113,8 +112,8 @@ def optimize(
         outputs=outputs,
         npu_reference=npu_reference,
         npu_outputs=npu_outputs,
-        source_sha256=sha256_of_bytes(model.content),
-        sha256=sha256_of_bytes(result.content),
+        source_sha256=model.sha256,
+        sha256=result.sha256,
         versions={**tool_versions(), **npu_model_versions()},
     )
     return Optimized(result, document)

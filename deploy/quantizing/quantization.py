@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deploy import tflite
-from deploy.build_folder import Answer, TensorRecord, sha256_of_bytes, tensor_records
+from deploy.build_folder import Answer, TensorRecord, tensor_records
 from deploy.chatter import silenced
 from deploy.data.quantized import quantize_values
 from deploy.data.stream import Dataset
@@ -174,7 +174,7 @@ def quantize(
             warnings=(*model.notes, *data.notes, *notes, *warnings),
             inputs=inputs,
             outputs=outputs,
-            sha256=sha256_of_bytes(quantized.content),
+            sha256=quantized.sha256,
             versions={name: importlib.metadata.version(name) for name in made.tools},
         ),
         floating,

@@ -62,7 +62,7 @@ def quantized(source: ModelSource, how: QuantizeOptions, cache: Cache) -> Quanti
         found = (key and _known(source, key, cache)) or _quantize(source, how, cache, key)
         model, warnings = found.model, found.warnings
     taken = take(model, source.text, source.signature_of_file)
-    digest = sha256_of_bytes(taken.model.content)
+    digest = taken.model.sha256
     return QuantizedNetwork(source, taken.model, digest, (*warnings, *taken.notes))
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deploy.build_folder import sha256_of_bytes
 from deploy.errors import TargetError
 from deploy.judging.inputs import named_inputs
 from deploy.targets.target_text import shown
@@ -41,7 +40,7 @@ class Expectations:
     def of(cls, compiled: Model) -> Expectations:
         """What is expected of firmware that holds a compiled model."""
         return cls(
-            sha256_of_bytes(compiled.content),
+            compiled.sha256,
             named_inputs(compiled),
             {name: compiled.tensors[index] for index, name in compiled.output_names().items()},
             any(operator.on_npu for operator in compiled.operators),

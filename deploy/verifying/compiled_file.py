@@ -21,7 +21,6 @@ from deploy.build_folder import (
     Figure,
     Label,
     OperatorRecord,
-    sha256_of_bytes,
     tensor_records,
 )
 from deploy.errors import BadInputError
@@ -108,8 +107,8 @@ def _document(path: Path, compiled: Model, source: Model | None) -> CompileDocum
         system_config=target.system_config,
         memory_mode=_DEDICATED if dedicated else _SHARED,
         optimise=_UNKNOWN,
-        source_sha256="" if source is None else sha256_of_bytes(source.content),
-        compiled_sha256=sha256_of_bytes(compiled.content),
+        source_sha256="" if source is None else source.sha256,
+        compiled_sha256=compiled.sha256,
         compiled_file=str(path),
         inputs=inputs,
         outputs=outputs,
