@@ -3,27 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from deploy.build_folder import BuildFolder
     from deploy.judging.verdict import Verdict
-
-
-def report_pages() -> ModuleType:
-    """The module that writes a build's report: it takes long to import, for nothing without the charting library.
-
-    Raises:
-        NotInstalledError: that is missing.
-    """
-    from deploy.reporting.charts.library import installed_version
-
-    installed_version()
-
-    from deploy.reporting.pages import build
-
-    return build
 
 
 def refresh_report(build: BuildFolder, *, quiet: bool = False) -> Path | None:
@@ -37,10 +21,14 @@ def refresh_report(build: BuildFolder, *, quiet: bool = False) -> Path | None:
     """
     from deploy.cli.console import note
     from deploy.errors import DeployError
+    from deploy.reporting.charts.library import installed_version
 
     try:
-        path: Path = report_pages().write_report(build)
-        return path
+        installed_version()  # before an import that takes as long as all else here
+
+        from deploy.reporting.pages.build import write_report
+
+        return write_report(build)
     except DeployError as error:
         hint = f"; {error.hints[0]}" if error.hints else ""
         note(f"no HTML report: {error.message}{hint}", quiet=quiet)

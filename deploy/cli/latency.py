@@ -106,9 +106,13 @@ def load_verdict(build: BuildFolder, *, quiet: bool) -> None:
 
 
 def _preload_report(build: BuildFolder | None = None) -> None:
-    from deploy.cli.html_report import report_pages
+    from deploy.reporting.charts.library import installed_version
 
-    report_pages().preload(build)
+    installed_version()  # without it there is no report
+
+    from deploy.reporting.pages.build import preload
+
+    preload(build)
 
 
 def _beside(load: Callable[[], None]) -> None:
