@@ -24,12 +24,15 @@ ARM = "Fast Models [11.27.42 (Dec  9 2024)]"
 
 
 def fake(folder: Path, name: str, version: str = ARM, body: str = "") -> str:
-    """A program with Arm's name and version that notes its arguments, a line each, in `words`."""
+    """A program with Arm's name and version that notes its arguments, a line each, in `words`.
+
+    `words` is exchanged whole: inputs boot side by side, and the first failure ends the others as they begin.
+    """
     body = body or f'exec {sys.executable} -P -m deploy.corstone --npu-family U55 "$@"'
     path = folder / name
     path.write_text(
         f'#!/bin/bash\n[ "$1" = --version ] && {{ echo "{version}"; exit; }}\n'
-        f'printf "%s\\n" "$@" > {folder}/words\n{body}\n'
+        f'printf "%s\\n" "$@" > {folder}/words.$$ && mv {folder}/words.$$ {folder}/words\n{body}\n'
     )
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return str(path)
