@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import select
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,10 +16,11 @@ from deploy.corstone.cpu import Cpu
 from deploy.corstone.gdb_remote import ConnectionLostError, GdbConnection, watchpoint
 from deploy.corstone.memory import GuestMemory
 from deploy.corstone.messages import Ending, EndReason, StopRequest
+from deploy.corstone.program import Program
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.qtest import QtestConnection
 from deploy.corstone.run_limits import RunLimits
-from deploy.corstone.stand_in import SYSTEM_TIMER_WORDS, SYSTEM_TIMER_WRITES
+from deploy.corstone.stand_in import CCR, SYSTEM_TIMER_WORDS, SYSTEM_TIMER_WRITES
 from deploy.corstone.uart import Uart
 from deploy.errors import TargetError
 from deploy.interrupts import held
@@ -69,7 +70,7 @@ class Machine:
         qemu: the process, ready.
         uarts: the UARTs that are connected, UART0 first.
         report: called with each line that is meant for the standard error.
-        calls: addresses of the program's semihosting calls; None without semihosting.
+        program: what is known of what will run.
         debugger: where a user's debugger may attach; None for nowhere.
         trace: that the NPU's operations are written to; None for nowhere.
     """
@@ -80,13 +81,16 @@ class Machine:
         qemu: QemuProcess,
         uarts: Sequence[Uart],
         report: Callable[[str], None],
-        calls: Collection[int] | None = None,
+        program: Program,
+        *,
         debugger: Debugger | None = None,
         trace: NpuTrace | None = None,
     ) -> None:
         self._options = options
         self._model = options.model
-        self._watched, self._watched_writes = options.model.watched, options.model.watched_writes
+        self._watched, self._watched_writes = options.model.watched, options.model.flash
+        if program.gateways:
+            self._watched_writes += (CCR,)
         if options.counts_instructions:
             self._watched += SYSTEM_TIMER_WORDS
             self._watched_writes += SYSTEM_TIMER_WRITES
@@ -119,11 +123,11 @@ class Machine:
         self.instructions = 0
         self.answered: Answered | None = None
         self._semihosting: SemihostingPort | None = None
-        if calls is not None:
+        if program.calls is not None:
             from deploy.corstone.program_host import semihosting_port  # most programs do without
 
             self._semihosting = semihosting_port(
-                options, self.cpu, self.clock, self.memory, calls, self._flush, report
+                options, self.cpu, self.clock, self.memory, program.calls, self._flush, report
             )
         self._asking: bytes | None = None
 

@@ -18,8 +18,9 @@ from deploy.corstone.images import Images, load_images
 from deploy.corstone.machine import Machine
 from deploy.corstone.memory import GuestMemory
 from deploy.corstone.messages import Ending, EndReason
+from deploy.corstone.program import Program, program
 from deploy.corstone.qemu_process import QemuProcess
-from deploy.corstone.simulation import program_calls, start_qemu
+from deploy.corstone.simulation import start_qemu
 from deploy.corstone.uart import Uart, UartRecord
 from deploy.corstone.wire import Wire
 from deploy.errors import TargetError
@@ -148,15 +149,15 @@ class ResidentMachine:
         """Have a machine, started or reset, in which the application stands at its beginning."""
         first = self._machine is None or self._process is None
         if self._machine is None or self._process is None:
-            self._process, calls = self._start()
+            self._process, found = self._start()
             uarts = [Uart(*self._process.uart(0), sink, terminal)]
-            self._machine = Machine(self._options, self._process, uarts, self.reports.append, calls)
+            self._machine = Machine(self._options, self._process, uarts, self.reports.append, found)
             self._stack.callback(self._machine.close)
         if self._loaded or not first:
             self._machine.reset([Uart(*self._process.uart(0), sink, terminal)], self._loaded)
 
-    def _start(self) -> tuple[QemuProcess, frozenset[int] | None]:
-        """QEMU, ready, and where the application calls its host."""
+    def _start(self) -> tuple[QemuProcess, Program]:
+        """QEMU, ready, and what is known of the application."""
         options = self._options
         images = load_images(options.applications, options.model, begin=options.begin)
         self._loaded = images.parts(options.model.memories)
@@ -169,4 +170,4 @@ class ResidentMachine:
             process = self._stack.enter_context(start_qemu(executable, options, by_qemu))
             self._process = process
         process.wait_ready()
-        return process, program_calls(options, images)
+        return process, program(options, images)

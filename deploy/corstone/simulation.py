@@ -20,6 +20,7 @@ from deploy.corstone.images import Images, load_images
 from deploy.corstone.input_file import InputFile
 from deploy.corstone.machine import Machine, machine_imports
 from deploy.corstone.messages import Console, EndReason, StopRequest
+from deploy.corstone.program import program
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.terminal import Terminal
 from deploy.corstone.uart import Peer, Uart, UartSink
@@ -65,8 +66,9 @@ def simulate(options: MachineOptions, console: Console) -> int:
                 console.say(f"telnetterminal{number}: Listening for serial connection on port {terminal.port}")
         console.say(f"Info: {model.fvp}: Creating Ethos-{model.family} with config H{options.macs}")
         uarts = _connect_uarts(options, process, terminals, stack)
-        calls = program_calls(options, images)
-        machine = Machine(options, process, uarts, console.report, calls, debugger, trace)
+        machine = Machine(
+            options, process, uarts, console.report, program(options, images), debugger=debugger, trace=trace
+        )
         stack.callback(machine.close)
         _load_data([each for each in options.data if each not in images.data], machine)
         machine.figures.start_s = time.monotonic() - began
@@ -155,15 +157,6 @@ def _open_trace(options: MachineOptions, stack: contextlib.ExitStack) -> NpuTrac
     trace = NpuTrace(options.trace, f"{options.model.family}-{options.macs}", frequency_hz)
     stack.callback(trace.close)
     return trace
-
-
-def program_calls(options: MachineOptions, images: Images) -> frozenset[int] | None:
-    """Where the program calls its host; None without semihosting."""
-    if not options.cpu_value("semihosting-enable"):
-        return None
-    from deploy.corstone.semihosting_calls import semihosting_calls
-
-    return semihosting_calls(images.applications)
 
 
 def _connect_uarts(

@@ -133,11 +133,6 @@ class StandIn:
         )
 
     @property
-    def watched_writes(self) -> tuple[tuple[int, int], ...]:
-        """Address and bytes of what is read from QEMU, and not written as the program does it."""
-        return (*self.flash, CCR)
-
-    @property
     def flash(self) -> tuple[tuple[int, int], ...]:
         """Address and bytes of each alias of memory that QEMU keeps the CPU from writing."""
         return tuple(

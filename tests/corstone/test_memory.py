@@ -59,7 +59,7 @@ def test_a_process_memory_that_cannot_be_written_leads_to_the_portable_way(machi
         raise PermissionError(1, "Operation not permitted")
 
     with monkeypatch.context() as patch:
-        patch.setattr("deploy.corstone.memory.os.pwrite", refuse)
+        patch.setattr("deploy.corstone.memory_hosts.os.pwrite", refuse)
         memory = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid)
     assert not memory.direct
     assert [qtest.read(place, 16) for place in places] == before
@@ -130,15 +130,55 @@ def test_memory_is_restored_to_what_is_loaded_and_zero(machine, portable):
 def test_only_pages_that_differ_or_that_qemu_did_not_see_written_are_restored(machine, monkeypatch):
     process, qtest = machine
     memory = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid)
-    loaded = [(0x0, b"code" * 4096)]
+    loaded = [(0x0, b"code" * 4096), (0x7000_0000, b"code" * 4096)]
     memory.restore(loaded)
-    seen: list[tuple[int, int]] = []
-    cleared: list[int] = []  # DDR, which everybody writes, apart
-    monkeypatch.setattr(qtest, "write", lambda address, content: seen.append((address & 0xFFFFFFF, len(content))))
-    monkeypatch.setattr(qtest, "clear", lambda address, size: address < 0x60000000 and cleared.append(address))
+    restored: list[tuple[int, int]] = []
+    monkeypatch.setattr(qtest, "write", lambda address, content: restored.append((address, len(content))))
+    monkeypatch.setattr(qtest, "clear", lambda address, size: restored.append((address, size)))
     memory.restore(loaded)
-    assert (seen, cleared) == ([], [])
+    assert restored == []
     memory.write(0x1004, b"code")  # the same bytes: what QEMU translated may have been others
+    memory.write(0x70002000, b"code")
+    memory.write(0x31000FFF, b"\0\0")
     memory.restore(loaded)
-    assert (seen, cleared) == ([(0x1000, 4096)], [])
+    assert restored == [(0x10001000, 4096), (0x31000000, 8192), (0x70002000, 4096)]
+    memory.close()
+
+
+def test_all_of_ddr_that_the_npu_may_have_written_is_restored(machine, monkeypatch):
+    process, qtest = machine
+    memory = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid)
+    loaded = [(0x7100_0000, b"code" * 4096)]
+    memory.restore(loaded)
+    restored: list[tuple[int, int]] = []
+    write, clear = qtest.write, qtest.clear
+    monkeypatch.setattr(
+        qtest,
+        "write",
+        lambda address, content: (restored.append((address, len(content))), write(address, content)),
+    )
+    monkeypatch.setattr(
+        qtest, "clear", lambda address, size: (restored.append((address, size)), clear(address, size))
+    )
+    for _ in range(2):
+        memory.window(0x71002000)[:4] = np.frombuffer(b"code", np.uint8)
+        memory.window(0x71800000)[:16] = 1
+        memory.restore(loaded)
+        assert restored == [(0x71002000, 8192), (0x71800000, 4096)]
+        assert memory.read(0x71002000, 4) == b"code"
+        assert not any(memory.read(0x71800000, 16))
+        restored.clear()
+    memory.restore(loaded)
+    assert restored == []
+    memory.close()
+
+
+def test_what_is_loaded_in_place_of_other_code_is_told_to_qemu(machine, monkeypatch):
+    process, qtest = machine
+    memory = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid)
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr(qtest, "clear", lambda address, size: told.append((address, size)))
+    memory.load(0x70001004, b"code")
+    assert told == [(0x70001004, 4)]
+    assert memory.read(0x70001004, 4) == b"code"
     memory.close()

@@ -249,22 +249,31 @@ def test_a_program_that_is_stopped_within_an_access_of_the_npu_has_its_first_one
         assert machine.run({}, 20).sent == b"10064001\n\x04"
 
 
-def test_qemu_keeps_its_translated_code_where_a_program_was_stopped_outside_of_accesses(
-    machines: list[ResidentMachine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("begin", "kept"),
+    [
+        ("put(4);", True),
+        ("REG(0xE000ED14) |= 1 << 8; put(4);", True),
+        # QEMU must not have all of what is written to CCR where Non-secure code may call.
+        ('if (REG(0xE000ED14) == 7) __asm volatile("sg"); REG(0xE000ED14) |= 1 << 8; put(4);', False),
+    ],
+)
+def test_qemu_keeps_its_translated_code_where_nothing_was_carried_out_for_a_program(
+    machines: list[ResidentMachine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begin: str, kept: bool
 ) -> None:
     asked: list[bytes] = []
-    request = GdbConnection.request
+    write = GdbConnection._write
 
-    def recorded(connection: GdbConnection, content: bytes, *, timeout_s: float = 10.0) -> bytes:
-        asked.append(content)
-        return request(connection, content, timeout_s=timeout_s)
+    def recorded(connection: GdbConnection, data: bytes) -> None:
+        asked.append(data)
+        write(connection, data)
 
-    monkeypatch.setattr(GdbConnection, "request", recorded)
-    machine = machine_with(machines, build_guest(tmp_path, "int main(void) { put(4); for (;;) { } }"))
+    monkeypatch.setattr(GdbConnection, "_write", recorded)
+    machine = machine_with(machines, build_guest(tmp_path, f"int main(void) {{ {begin} for (;;) {{ }} }}"))
     for _ in range(3):
         assert machine.run({}, 20).sent == b"\x04"
-    # It throws it away at a breakpoint.
-    assert not [each for each in asked if each.startswith(b"Z0")]
+    # It throws it away at a breakpoint and at a step.
+    assert bool([each for each in asked if b"$Z0" in each or b"$s#" in each]) is not kept
 
 
 GUARDED = r"""
