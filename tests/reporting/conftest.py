@@ -122,6 +122,8 @@ class Browser:
         self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
         self.driver.set_page_load_timeout(60)
         self.driver.set_script_timeout(240)  # axe, over a thousand operators on a computer that does more besides
+        # Else Selenium gives an answer up after 120 seconds, whatever a script may take.
+        self.driver.command_executor.client_config.timeout = 300
 
     def open(
         self,

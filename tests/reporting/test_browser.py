@@ -28,6 +28,11 @@ def opened(request: pytest.FixtureRequest, browser: Browser) -> tuple[Browser, B
     return browser, build
 
 
+def test_an_answer_is_awaited_for_longer_than_a_page_or_a_script_may_take(browser: Browser) -> None:
+    allowed = browser.driver.timeouts
+    assert browser.driver.command_executor.client_config.timeout > max(allowed.script, allowed.page_load)
+
+
 def test_the_page_opens_without_errors_and_asks_for_nothing_but_itself(
     opened: tuple[Browser, BuildFolder],
 ) -> None:
