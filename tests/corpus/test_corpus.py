@@ -20,7 +20,7 @@ from corpus.large import large_networks
 from corpus.pairs import NPUS, Network, Row, compile_quickly, run_network, walk_exact
 from corpus.random_networks import random_networks
 from corpus.real import real_networks
-from corpus.run import RANDOM_NETWORKS, networks_of, run_all
+from corpus.run import RANDOM_NETWORKS, main, networks_of, run_all
 from corpus.table import failing, pair_status, summary
 from deploy import tflite
 from deploy.errors import TargetError
@@ -149,6 +149,12 @@ def test_what_is_not_compared_fails_but_for_the_reasons_that_are_known() -> None
         Row("d", "U55-32", "Sram_Only", "no oracle", reason="LiteRT: the process was killed"),
     ]
     assert failing([*known, *unknown]) == unknown
+
+
+def test_a_run_without_a_network_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["corpus", "--kinds", "none"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
 
 
 def test_every_network_has_a_name_of_its_own() -> None:
