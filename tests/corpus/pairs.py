@@ -48,7 +48,7 @@ class Row:
         status: ``exact`` (equals an oracle), ``explained`` (it does not, but all operators that differ have
             known causes), ``unexplained`` (an operator has none, whatever the outputs say), ``cpu only`` (Vela
             leaves all of it on the CPU), ``uncompiled`` (Vela refuses the network), ``refused`` (the NPU model
-            refuses an operation, and deploy names the defect of Vela in it), ``no oracle`` or ``error``.
+            refuses an operation, and deploy names the defect of Vela in that one), ``no oracle`` or ``error``.
         agrees_with: the oracles that agree to the last bit.
         mismatches: elements that differ from the nearest oracle.
         max_lsb: largest difference from it.
@@ -214,8 +214,10 @@ def _row(network: Network, npu: Npu, mode: str, compiled: Path, debug: Path) -> 
         try:
             outputs = inference.run_batch(inputs, capture)
         except TargetError as error:
-            defects = _defects(network.model, inference, database)
-            if not defects or not isinstance(error.__cause__, UnsupportedError):
+            if not isinstance(error.__cause__, UnsupportedError):
+                raise
+            defects = _defects(network.model, inference, database, error.__cause__.offset)
+            if not defects:
                 raise
             row.status, row.reason = "refused", f"{error.message}; {'; '.join(defects)}"
             return row
@@ -237,10 +239,11 @@ def _row(network: Network, npu: Npu, mode: str, compiled: Path, debug: Path) -> 
         return row
 
 
-def _defects(source: Model, inference: NpuInference, database: DebugDatabase) -> list[str]:
-    """What the commands alone tell of operators that Vela is known to miscompile."""
+def _defects(source: Model, inference: NpuInference, database: DebugDatabase, offset: int | None) -> list[str]:
+    """What the commands tell of the operator at an offset of the stream, where Vela is known to miscompile it."""
+    there = {command.result for (_, at), command in database.commands.items() if at == offset}
     found = with_miscompilations((), source, operations_of(inference.programs(), database))
-    return [result.miscompiled.what for result in found if result.miscompiled is not None]
+    return [result.miscompiled.what for result in found if result.miscompiled and result.index in there]
 
 
 def _compare(row: Row, network: Network, answers: list[Sample]) -> None:

@@ -2,7 +2,8 @@
 
     python -m corpus [--jobs N] [--npu U55-128,...] [--only TEXT] [--kinds small,written,...] [-o FOLDER]
 
-(with ``tests`` on PYTHONPATH). Exit status 1 when a pair is unexplained or in error.
+(with ``tests`` on PYTHONPATH). Exit status 1 when a pair is unexplained or in error, or is not compared for
+another reason than those that are known.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ def main() -> int:
     parts = [part for part in options.only.split(",") if part]
     kinds = options.kinds.split(",")
     found = networks_of(kinds, parts, options.jobs)
+    if not found:
+        parser.error("no network of these kinds is called so")
     npus = tuple(options.npu.split(","))
     rows = run_all(found, npus, options.modes, options.jobs)
     write_table(rows, options.output)

@@ -6,22 +6,28 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from division_network import division
 from npu.u85_networks import u85_networks
 
+from corpus import conversion
 from corpus.conversion import TESTS, WRITTEN_SOURCES, converted, small_networks, written
 from corpus.large import large_networks
 from corpus.pairs import NPUS, Network, Row, compile_quickly, run_network, walk_exact
 from corpus.random_networks import random_networks
 from corpus.real import real_networks
-from corpus.run import RANDOM_NETWORKS, networks_of, run_all
+from corpus.run import RANDOM_NETWORKS, main, networks_of, run_all
 from corpus.table import failing, pair_status, summary
 from deploy import tflite
+from deploy.errors import TargetError
 from deploy.hardware.npus import npus
+from deploy.npu.errors import UnsupportedError
 from deploy.tflite.state import RESOURCE_OPERATORS
+from deploy.verifying.npu_inference import NpuInference
 
 pytestmark = pytest.mark.tensorflow
 
@@ -129,6 +135,63 @@ def test_the_table_counts_pairs_by_their_worst_memory_mode() -> None:
     text = summary(rows)
     assert "1 of 2 pairs (50.00%)" in text
     assert "who knows" in text
+
+
+def test_what_is_not_compared_fails_but_for_the_reasons_that_are_known() -> None:
+    known = [
+        Row(
+            "a", "U55-32", "Sram_Only", "uncompiled", reason="RuntimeError:\n - Quantization scales must be finite"
+        ),
+        Row("b", "U55-32", "Sram_Only", "no oracle", reason="LiteRT: a quantization scale is out of their range"),
+    ]
+    unknown = [
+        Row("c", "U55-32", "Sram_Only", "uncompiled", reason="RuntimeError: Vela ended with status 1"),
+        Row("d", "U55-32", "Sram_Only", "no oracle", reason="LiteRT: the process was killed"),
+    ]
+    assert failing([*known, *unknown]) == unknown
+
+
+def test_a_run_without_a_network_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["corpus", "--kinds", "none"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+
+
+def test_every_network_has_a_name_of_its_own() -> None:
+    """Of two with one name only one would be compared."""
+    kinds = (small_networks(), written(), random_networks(RANDOM_NETWORKS), large_networks(), real_networks())
+    names = Counter(name for kind in kinds for name in kind)
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_a_network_is_left_out_only_where_the_converter_does_not_support_an_operator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refusing(message: str) -> Callable[[], bytes]:
+        def convert() -> bytes:
+            raise RuntimeError(message)
+
+        return convert
+
+    monkeypatch.setattr(conversion, "CACHE", tmp_path)
+    unsupported = refusing("Quantization to 16x8-bit not yet supported for op: 'HARD_SWISH'.")
+    found = converted({"written": lambda: b"TFL3", "unsupported": unsupported}, [Path(__file__)])
+    assert list(found) == ["written"]
+    with pytest.raises(RuntimeError, match="a defect of ours"):
+        converted({"broken": refusing("a defect of ours")}, [Path(__file__)])
+
+
+def test_a_refusal_of_another_operation_is_not_that_of_the_defect(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_self: NpuInference, *_: object) -> None:
+        raise TargetError("the NPU model stopped") from UnsupportedError("upscaling", offset=4)
+
+    monkeypatch.setattr(NpuInference, "run_batch", refuse)
+    path = tmp_path / "division.tflite"
+    path.write_bytes(division(0.02))
+    [row] = run_network("division", path, ("U85-256",), modes=1)
+    assert row.status == "error"
 
 
 def test_a_refusal_is_no_failure_where_it_is_a_known_defect_of_vela_alone(tmp_path: Path) -> None:

@@ -1,43 +1,49 @@
-"""``python -m tests.faults [WORDS]``: all faults, or those whose name holds WORDS; prints the table."""
+"""``python -m tests.faults [EXPRESSION]``: pytest injects all faults, or those of its ``-k``; prints the table."""
 
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
-
-from .campaign import FAULTS, campaign, table
-from .sandbox import Parts
-
-_PREPARE = """
 import sys
 from pathlib import Path
-sys.path.insert(0, "tests")
+
 import pytest
-from tests import conftest
-factory = pytest.TempPathFactory(Path(sys.argv[1]) / "parts", 3, "all", lambda *_: None, _ispytest=True)
-keras = conftest.tiny_keras_model.__wrapped__(factory)
-samples = conftest.tiny_samples.__wrapped__(factory)
-tflite = conftest.tiny_tflite.__wrapped__(keras, samples, factory)
-print(keras, samples, tflite, conftest.built.__wrapped__(tflite, factory), sep="\\n")
-"""
+
+from .campaign import FAULTS, Result, table
+
+_HERE = Path(__file__).resolve().parent
+_TESTS = [str(_HERE / name) for name in ("test_faults.py", "test_faults_of_float_models.py")]
+_TEST = "test_the_fault_is_detected"
+
+
+class Results:
+    """What the tests of faults noted (:func:`test_faults.noted`), a line each as it comes."""
+
+    def __init__(self) -> None:
+        self.found: list[Result] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        # A set-up that passed has yet to be followed by the test itself.
+        if report.when == "call" or (report.when == "setup" and not report.passed):
+            self._add(report)
+
+    def _add(self, report: pytest.TestReport) -> None:
+        name = report.nodeid.partition("[")[2].removesuffix("]")
+        [fault] = [fault for fault in FAULTS if fault.name == name]
+        noted = dict(report.user_properties)
+        # Without a note it was not injected to its end.
+        undetected = noted.get("undetected", f"{report.outcome}: {report.longreprtext[-600:]}")
+        result = Result(fault, str(undetected), tuple(noted.get("left", ())), float(noted.get("seconds", 0)))
+        self.found.append(result)
+        mark = "FAILED" if result.undetected or result.left else "ok"
+        print(f"{len(self.found):4} {mark:7}{result.seconds:6.1f} s  {name}", flush=True)
 
 
 def main() -> int:
     """Run and print; exit status 0 if every fault was detected and nothing was left behind."""
-    wanted = " ".join(sys.argv[1:])
-    chosen = [fault for fault in FAULTS if wanted in fault.name]
-    results = []
-    with tempfile.TemporaryDirectory(prefix="deploy-faults-") as folder:
-        prepared = subprocess.run(
-            [sys.executable, "-c", _PREPARE, folder], capture_output=True, text=True, check=True, timeout=300
-        )
-        parts = Parts(*(Path(line) for line in prepared.stdout.split()[-4:]))
-        for number, result in enumerate(campaign(chosen, parts), 1):
-            mark = "ok" if not (result.undetected or result.left) else "FAILED"
-            print(f"{number:4} {mark:7}{result.seconds:6.1f} s  {result.fault.name}", flush=True)
-            results.append(result)
-    print(table(results))
-    return 1 if any(result.undetected or result.left for result in results) else 0
+    expression = f"{_TEST} and ({' '.join(sys.argv[1:]) or _TEST})"
+    results = Results()
+    # Of pytest's own lines those about a wrong expression are left.
+    words = [*_TESTS, "-k", expression, "-o", "addopts=", "-p", "no:terminal", "-p", "no:cacheprovider"]
+    status = pytest.main(words, plugins=[results])
+    print(table(results.found))
+    return int(status)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import io
 import itertools
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,12 +77,6 @@ def inject(fault: Fault, parts: Parts, capture: Callable[[], str] | None = None)
         left = [*sandbox.leftovers(killed=fault.killed), *filter(None, [sandbox.stale(outcome)])]
         undetected = fault.undetected(outcome) or fault.afterwards(sandbox)
     return Result(fault, undetected, tuple(left), outcome.seconds)
-
-
-def campaign(faults: Iterable[Fault], parts: Parts) -> Iterator[Result]:
-    """Inject faults one after another."""
-    for fault in faults:
-        yield inject(fault, parts)
 
 
 def table(results: Iterable[Result]) -> str:

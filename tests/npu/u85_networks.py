@@ -26,7 +26,7 @@ def u85_networks() -> Iterator[WrittenNetwork]:
         yield WrittenNetwork(f"sparse1x1_deep{suffix}", _convolution(dtype, (1, 1), (300, 40), two_of_four))
         yield WrittenNetwork(f"stride5{suffix}", _convolution(dtype, (5, 5), (4, 8), _uniform, (42, 42), 5))
         yield WrittenNetwork(f"weights_as_input{suffix}", _weights_as_input(dtype))
-        yield WrittenNetwork(f"gather{suffix}", _gather(dtype, (10, 16), (6,), 0))
+        yield WrittenNetwork(f"gather_some{suffix}", _gather(dtype, (10, 16), (6,), 0))
         yield WrittenNetwork(f"gather_one{suffix}", _gather(dtype, (10, 16), (1,), 0))
         yield WrittenNetwork(f"gather_batch{suffix}", _gather(dtype, (3, 10, 16), (3, 4), 1))
         yield WrittenNetwork(f"gather_rows{suffix}", _gather(dtype, (10, 3, 16), (4, 2), 0))
@@ -45,9 +45,9 @@ def u85_networks() -> Iterator[WrittenNetwork]:
     for kind in ("REDUCE_ANY", "REDUCE_ALL"):
         yield WrittenNetwork(kind.lower(), _reduced(kind))
     for dtype in ("int64", "int32", "bool", "int16", "int8"):
-        yield WrittenNetwork(f"transpose_{dtype}", _transposed(dtype, (0, 3, 1, 2)))
-        yield WrittenNetwork(f"transpose_hw_{dtype}", _transposed(dtype, (0, 2, 1, 3)))
-        yield WrittenNetwork(f"reverse_{dtype}", _reversed(dtype))
+        yield WrittenNetwork(f"transpose_channels_first_{dtype}", _transposed(dtype, (0, 3, 1, 2)))
+        yield WrittenNetwork(f"transpose_height_width_{dtype}", _transposed(dtype, (0, 2, 1, 3)))
+        yield WrittenNetwork(f"reverse_c_{dtype}", _reversed(dtype))
     for kind in ("ADD", "SUB", "MUL", "MINIMUM", "MAXIMUM"):
         yield WrittenNetwork(f"{kind.lower()}_int32", _of_int32(kind))
     for source, target in (

@@ -39,7 +39,7 @@ def written_networks() -> Iterator[WrittenNetwork]:
     yield WrittenNetwork("elu", _elu())
     for dtype in ("int8", "int16"):
         suffix = "" if dtype == "int8" else "_int16"
-        yield WrittenNetwork(f"expand_dims{suffix}", _reshaping("EXPAND_DIMS", dtype))
+        yield WrittenNetwork(f"expand_dims_itself{suffix}", _reshaping("EXPAND_DIMS", dtype))
         yield WrittenNetwork(f"squeeze{suffix}", _reshaping("SQUEEZE", dtype))
         yield WrittenNetwork(f"tile{suffix}", _tile(dtype))
         yield WrittenNetwork(f"lstm_fused{suffix}", _lstm(dtype, steps=5, features=6, units=8))
