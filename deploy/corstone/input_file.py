@@ -36,11 +36,6 @@ class InputFile:
                 raise BadInputError(f"UART input file {Path(in_file)}: cannot be read: {reason}") from error
 
     @property
-    def connected(self) -> bool:
-        """Whether somebody may be typing: what QEMU has of the file, the program may not have taken yet."""
-        return True
-
-    @property
     def reading(self) -> list[int]:
         """Descriptors to wait for."""
         if not self._ended:

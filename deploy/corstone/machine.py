@@ -252,7 +252,7 @@ class Machine:
             reading += to_read
             writing += to_write
             timeout = min(timeout, at_most)
-        typing = any(uart.typing for uart in self._uarts)
+        typing = any(uart.has_input for uart in self._uarts)
         if typing:
             timeout = min(timeout, _WAKE_INTERVAL_S)
         if self._debugging is not None:

@@ -149,9 +149,9 @@ def command_line(
         if number in channels.uarts:
             words += ["-chardev", f"socket,id=uart{number},fd={channels.uarts[number]}"]
         elif number == 0:
-            # The mux keeps input at hand for the UART, which takes one byte at a time: 40 % less time per byte
-            # (measured). Its escape character is set to what no byte can be.
-            words += ["-chardev", "stdio,id=uart0,signal=off,mux=on", "-echr", "0x100"]
+            # No mux, which would keep input at hand: what it holds when a receiver is switched on stays there
+            # until more is typed.
+            words += ["-chardev", "stdio,id=uart0,signal=off"]
         connected = number == 0 or number in channels.uarts
         words += ["-serial", f"chardev:uart{number}" if connected else "null"]
     if nonsecure_vectors:

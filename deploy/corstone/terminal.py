@@ -37,11 +37,6 @@ class Terminal(SocketPeer):
         return number
 
     @property
-    def connected(self) -> bool:
-        """Whether there is a client."""
-        return self._connection is not None
-
-    @property
     def reading(self) -> list[int]:
         """Descriptors to wait for: a new client, or what the client types."""
         return [(self._connection or self._listener).fileno()]

@@ -22,10 +22,6 @@ class Peer(Protocol):
     """Who is at the other end of a UART: a TCP terminal, or a wire within this process. Never blocks."""
 
     @property
-    def connected(self) -> bool:
-        """Whether somebody is there."""
-
-    @property
     def reading(self) -> list[int]:
         """Descriptors to wait for."""
 
@@ -54,6 +50,9 @@ class Uart:
         input_: descriptor that input is written to.
         sink: where the output goes.
         terminal: who is at the other end; None for nobody.
+
+    Attributes:
+        has_input: whether something was typed: QEMU may have some of it that the program has not taken.
     """
 
     def __init__(self, output: int, input_: int, sink: UartSink, terminal: Peer | None = None) -> None:
@@ -65,11 +64,7 @@ class Uart:
         self._typed = b""
         self._due = 0.0
         self._ended = self._closed = False
-
-    @property
-    def typing(self) -> bool:
-        """Whether somebody may be typing."""
-        return self._terminal is not None and self._terminal.connected
+        self.has_input = False
 
     def waiting(self, now: float) -> tuple[list[int], list[int], float]:
         """What to wait for: descriptors to read, descriptors to write, and for how long at most."""
@@ -164,6 +159,7 @@ class Uart:
             self._typed = terminal.receive()
         if self._typed:
             # The UART holds one character: QEMU takes more only as the program reads.
+            self.has_input = True
             with contextlib.suppress(BlockingIOError, BrokenPipeError):
                 self._typed = self._typed[os.write(self._input, self._typed) :]
 

@@ -14,9 +14,6 @@ class Wire(SocketPeer):
         far: the other end; whoever takes it closes it.
     """
 
-    connected = True
-    """Nobody has to come first."""
-
     def __init__(self) -> None:
         near, self.far = socket.socketpair()
         near.setblocking(False)

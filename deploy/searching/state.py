@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from deploy.errors import BadInputError
 from deploy.files import write_bytes, write_text
+from deploy.interrupts import held
 from deploy.searching.documents import Candidate, Settings
 
 SETTINGS, CANDIDATES, NETWORKS = "settings.json", "candidates.jsonl", "networks"
@@ -70,19 +71,20 @@ class SearchFolder:
             self._log = -1
 
     def append(self, candidate: Candidate) -> None:
-        """Keep a candidate for good.
+        """Keep a candidate for good; a signal waits until it is kept in the file and here.
 
         Raises:
             BadInputError: the disk is full.
         """
         line = candidate.model_dump_json().encode() + b"\n"
-        try:
-            while line:  # what a kill leaves of it is cut off when the folder is opened next
-                line = line[os.write(self._log, line) :]
-            os.fsync(self._log)
-        except OSError as error:
-            raise BadInputError(f"{self.path / CANDIDATES}: cannot be written: {error.strerror}") from error
-        self.candidates.append(candidate)
+        with held():
+            try:
+                while line:  # what a kill leaves of it is cut off when the folder is opened next
+                    line = line[os.write(self._log, line) :]
+                os.fsync(self._log)
+            except OSError as error:
+                raise BadInputError(f"{self.path / CANDIDATES}: cannot be written: {error.strerror}") from error
+            self.candidates.append(candidate)
 
     def network_file(self, number: int) -> Path:
         """Where the trained network of a candidate is kept."""

@@ -1,6 +1,8 @@
 """The folder of a search refuses what it cannot continue."""
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,21 @@ def test_other_settings_are_refused_by_name(tmp_path: Path, changed: dict[str, o
     search(tmp_path, 2, Cheap())
     with pytest.raises(BadInputError, match=f"other settings: {next(iter(changed))}"):
         SearchFolder(tmp_path, settings(**changed))
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupt_while_a_candidate_is_written_leaves_none_that_is_not_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search(tmp_path / "whole", 2, Cheap())
+    with SearchFolder(tmp_path / "whole", settings()) as folder:
+        (first, _) = folder.candidates
+    monkeypatch.setattr(os, "fsync", lambda _log: signal.raise_signal(signal.SIGINT))
+    with SearchFolder(tmp_path / "interrupted", settings()) as folder:
+        with pytest.raises(KeyboardInterrupt):
+            folder.append(first)
+        assert folder.candidates == [first]
+    assert (tmp_path / "interrupted" / "candidates.jsonl").read_bytes().count(b"\n") == 1
 
 
 def test_settings_of_a_search_that_tried_nothing_may_change(tmp_path: Path) -> None:
