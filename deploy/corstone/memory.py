@@ -173,15 +173,14 @@ class GuestMemory:
             TargetError: there is no memory.
         """
         place = self._located(address, len(content))
-        block, offset, seen = place.block, place.offset, place.block.bases[-1] + place.offset
-        if block is self._memories.ddr:  # much is faster to write from here
-            if not all(self._unseen[block.name][_pages(offset, len(content))]):  # of those it was just told
-                self._qtest.clear(seen, len(content))  # QEMU forgets what it knows of it
-            self.write(address, content)
-        elif block.open_rom:
+        block, offset = place.block, place.offset
+        told = block is self._memories.ddr and all(self._unseen[block.name][_pages(offset, len(content))])
+        if told or block.open_rom:
             self.write(address, content)
         else:
-            self._qtest.write(seen, content)
+            self._replace(block, offset, content)
+            if block is self._memories.ddr:
+                self._note(block.name, offset, len(content))
 
     def restore(self, loaded: Sequence[tuple[int, bytes]]) -> None:
         """Make memory that of a new machine; for a machine that was just reset, whose memory is all reached.
@@ -250,9 +249,18 @@ class GuestMemory:
             differs |= (current.reshape(-1, _PAGE) != pages).any(axis=1)
         filled = pages.any(axis=1)
         for first, last in _runs(differs & filled):
-            self._qtest.write(base + first * _PAGE, pages[first:last].tobytes())
+            self._replace(block, start + first * _PAGE, pages[first:last].tobytes())
         for first, last in _runs(differs & ~filled):
             self._qtest.clear(base + first * _PAGE, (last - first) * _PAGE)
+
+    def _replace(self, block: BoardMemory, offset: int, content: bytes) -> None:
+        """Write what may be code, so that QEMU forgets what it knows of what was there."""
+        address = block.bases[-1] + offset
+        if block is self._memories.ddr:  # 50 MB cost QEMU half a second to decode, and nothing to forget
+            self._qtest.clear(address, len(content))
+            self._ddr.write(offset, content)
+        else:
+            self._qtest.write(address, content)
 
     def _write_unseen(self, name: str, offset: int, content: bytes) -> None:
         self._stores[name].write(offset, content)
@@ -277,8 +285,9 @@ class GuestMemory:
 
 
 def _pages(offset: int, size: int) -> slice:
-    """The pages that some bytes of a memory lie in."""
-    return slice(offset // _PAGE, -(-(offset + size) // _PAGE))
+    """The pages that some bytes of a memory lie in; none for no bytes."""
+    first = offset // _PAGE
+    return slice(first, -(-(offset + size) // _PAGE) if size else first)
 
 
 def _runs(pages: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -185,12 +185,27 @@ def test_what_is_loaded_in_place_of_other_code_is_told_to_qemu_once(machine, mon
     assert told == [(0x70001004, 4)]
     for _ in range(2):
         told.clear()
-        memory.restore([(0x70000000, b"\1" * 4096)])
+        memory.restore([])
         memory.load(0x70001008, b"code")
         assert told == [(0x70001000, 4096)]
         assert memory.read(0x70001000, 16) == bytes(8) + b"code" + bytes(4)
     memory.load(0x70001FFE, b"code")
     assert told[1:] == [(0x70001FFE, 4)]
+    memory.close()
+
+
+def test_a_large_program_in_ddr_does_not_pass_through_qemu(machine, monkeypatch):
+    process, qtest = machine
+    memory = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid)
+    written: list[int] = []
+    monkeypatch.setattr(qtest, "write", lambda _address, content: written.append(len(content)))
+    code = secrets.token_bytes(10_000_000)  # from within a page, over what is compared at once
+    for _ in range(2):
+        memory.window(0x70000000)[0xFF0:9_000_000] = 7
+        memory.restore([(0x70000FFF, code)])
+        assert memory.read(0x70000FF0, 15) == bytes(15)
+        assert memory.read(0x70000FFF, len(code) + 100) == code + bytes(100)
+    assert written == []
     memory.close()
 
 
