@@ -206,7 +206,7 @@ class GuestMemory:
             else:
                 for offset, size in self._filled(block, here):
                     self._restore(block, offset, size, here)
-            if block is not self._memories.ddr:  # DDR's are told every time, so that load need not
+            if block is not self._memories.ddr:  # of DDR's QEMU is told every time, so that load need not
                 self._unseen[block.name] = bytearray(block.open_size // _PAGE)
         self._reached = self._memories.ddr.open_size
 

@@ -191,6 +191,9 @@ def test_what_is_loaded_in_place_of_other_code_is_told_to_qemu_once(machine, mon
         assert memory.read(0x70001000, 16) == bytes(8) + b"code" + bytes(4)
     memory.load(0x70001FFE, b"code")
     assert told[1:] == [(0x70001FFE, 4)]
+    memory.write(0x70004004, b"")  # nobody has written that page
+    memory.load(0x70004004, b"code")
+    assert told[2:] == [(0x70004004, 4)]
     memory.close()
 
 
