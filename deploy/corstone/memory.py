@@ -241,12 +241,12 @@ class GuestMemory:
         for offset, content in overlapping:
             first, last = max(offset, start), min(offset + len(content), start + size)
             wanted[first - start : last - start] = np.frombuffer(content, np.uint8)[first - offset : last - offset]
-        pages = wanted.reshape(-1, _PAGE)
+        pages = wanted.view(np.uint64).reshape(len(differs), -1)
         if not differs.all():
-            current = np.frombuffer(store.read(start, size), np.uint8)
-            if current.size < size:
+            current = store.read(start, size)
+            if len(current) < size:
                 raise ConnectionLostError("QEMU's memory is gone: it has ended")
-            differs |= (current.reshape(-1, _PAGE) != pages).any(axis=1)
+            differs |= (np.frombuffer(current, np.uint64).reshape(pages.shape) != pages).any(axis=1)
         filled = pages.any(axis=1)
         for first, last in _runs(differs & filled):
             self._replace(block, start + first * _PAGE, pages[first:last].tobytes())
