@@ -12,6 +12,9 @@ from deploy.errors import BadInputError
 _GATEWAY = bytes.fromhex("7fe97fe9")
 """SG, at which alone Non-secure code may enter Secure code (Armv8-M Architecture Reference Manual, C2.4)."""
 
+_PIECE = 1024 * 1024
+"""Bytes of a file that are looked through at a time: most of a large one is for debuggers."""
+
 
 @dataclass(frozen=True)
 class Program:
@@ -47,4 +50,12 @@ def program(options: MachineOptions, images: Images) -> Program:
 
 
 def _has_gateway(content: Path | bytes) -> bool:
-    return _GATEWAY in (content if isinstance(content, bytes) else content.read_bytes())
+    if isinstance(content, bytes):
+        return _GATEWAY in content
+    last = b""
+    with content.open("rb") as file:
+        while piece := file.read(_PIECE):
+            if _GATEWAY in last + piece:
+                return True
+            last = piece[1 - len(_GATEWAY) :]
+    return False

@@ -37,6 +37,7 @@ def test_a_gateway_is_found_in_an_application(found, code: bytes) -> None:
 
 def test_a_gateway_is_found_in_data_that_is_loaded_beside_it(found) -> None:
     assert found(b"", data=bytes(100) + GATEWAY).gateways
+    assert found(b"", data=bytes((1 << 20) - 1) + GATEWAY).gateways  # as files are read
     assert not found(b"", data=bytes(100)).gateways
     assert not found(b"", data=b"").gateways
 
