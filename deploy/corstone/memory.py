@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from deploy.corstone.flash_memory import FlashStore
+from deploy.corstone.gdb_remote import ConnectionLostError
 from deploy.corstone.memory_hosts import find_hosts
 from deploy.corstone.memory_map import MemoryMap, Place
 from deploy.corstone.memory_stores import ProcessStore, QtestStore, SharedStore
@@ -73,8 +74,8 @@ class GuestMemory:
                 self._stores[block.name] = FlashStore(block.name, cpu, block.bases, store.read)
             self._stores.setdefault(block.name, store)
         self._staged: dict[str, tuple[NDArray[np.uint8], bytes]] = {}
-        self._unseen: dict[str, set[int]] = {block.name: set() for block in memories.blocks}
-        """The pages of each block that were written without QEMU seeing it, or against its will."""
+        self._unseen = {block.name: bytearray(block.open_size // _PAGE) for block in memories.blocks}
+        """Of each page of each block, whether it was written without QEMU seeing it, or against its will."""
         self._reached = memories.ddr.open_size
         """Offset in DDR from which on the NPU, whose accesses QEMU does not see either, may have written."""
 
@@ -116,7 +117,7 @@ class GuestMemory:
         return (
             place is not None
             and place.block.open_rom
-            and place.offset // _PAGE not in self._unseen[place.block.name]
+            and not self._unseen[place.block.name][place.offset // _PAGE]
         )
 
     def store(self, address: int, content: bytes) -> None:
@@ -166,19 +167,20 @@ class GuestMemory:
                 self._write_unseen(name, first * _PAGE, staged[first * _PAGE : last * _PAGE].tobytes())
 
     def load(self, address: int, content: bytes) -> None:
-        """Write bytes that may be code, where :meth:`restore` has been.
+        """Write bytes that may be code, between :meth:`restore` and a run.
 
         Raises:
             TargetError: there is no memory.
         """
         place = self._located(address, len(content))
-        seen = place.block.bases[-1] + place.offset
-        if place.block is self._memories.ddr:
-            self._qtest.clear(seen, len(content))  # what QEMU knows of it; much is faster to write from here
-        if place.block is self._memories.ddr or place.block.open_rom:
+        block, offset = place.block, place.offset
+        told = block is self._memories.ddr and all(self._unseen[block.name][_pages(offset, len(content))])
+        if told or block.open_rom:
             self.write(address, content)
         else:
-            self._qtest.write(seen, content)
+            self._replace(block, offset, content)
+            if block is self._memories.ddr:
+                self._note(block.name, offset, len(content))
 
     def restore(self, loaded: Sequence[tuple[int, bytes]]) -> None:
         """Make memory that of a new machine; for a machine that was just reset, whose memory is all reached.
@@ -190,19 +192,22 @@ class GuestMemory:
             loaded: address and bytes of what is in it; every other byte is 0.
 
         Raises:
-            TargetError: there is no memory for one of them.
+            TargetError: there is no memory for one of them, or QEMU has ended.
         """
+        import numpy as np
+
         self._staged.clear()
         places = [(self._located(address, len(content)), content) for address, content in loaded]
         for block in self._memories.blocks:
             here = [(place.offset, content) for place, content in places if place.block is block]
             if block.open_rom:  # nothing is loaded there but by QEMU, and that for good
-                for page in sorted(self._unseen[block.name]):
+                for page in np.flatnonzero(np.frombuffer(self._unseen[block.name], np.bool_)).tolist():
                     self._stores[block.name].write(page * _PAGE, bytes(_PAGE))
             else:
                 for offset, size in self._filled(block, here):
                     self._restore(block, offset, size, here)
-            self._unseen[block.name].clear()
+            if block is not self._memories.ddr:  # of DDR's QEMU is told every time, so that load need not
+                self._unseen[block.name] = bytearray(block.open_size // _PAGE)
         self._reached = self._memories.ddr.open_size
 
     def _filled(self, block: BoardMemory, loaded: Sequence[tuple[int, bytes]]) -> list[tuple[int, int]]:
@@ -213,46 +218,57 @@ class GuestMemory:
         found: list[tuple[int, int]] = []
         end = 0
         for offset, size in sorted(parts):
-            start, end = max(offset // _PAGE * _PAGE, end), max(-(-(offset + size) // _PAGE) * _PAGE, end)
+            pages = _pages(offset, size)
+            start, end = max(pages.start * _PAGE, end), max(pages.stop * _PAGE, end)
             found += [(piece, min(_COMPARED, end - piece)) for piece in range(start, end, _COMPARED)]
         return found
 
     def _restore(self, block: BoardMemory, start: int, size: int, loaded: Sequence[tuple[int, bytes]]) -> None:
         import numpy as np
 
-        wanted = np.zeros(size, dtype=np.uint8)
-        for offset, content in loaded:
+        store, base = self._stores[block.name], block.bases[-1] + start
+        # What was translated before such a write is of other code, though the bytes be the same again.
+        differs = np.frombuffer(self._unseen[block.name][_pages(start, size)], np.bool_)
+        if block is self._memories.ddr:
+            differs[max(self._reached - start, 0) // _PAGE :] = True
+        elif isinstance(store, QtestStore):  # to read it costs as much as to write it
+            differs[:] = True
+        overlapping = [each for each in loaded if each[0] < start + size and start < each[0] + len(each[1])]
+        if not overlapping and differs.all():
+            self._qtest.clear(base, size)
+            return
+        wanted = np.zeros(size, np.uint8)
+        for offset, content in overlapping:
             first, last = max(offset, start), min(offset + len(content), start + size)
-            if first < last:
-                wanted[first - start : last - start] = np.frombuffer(content, np.uint8)[
-                    first - offset : last - offset
-                ]
-        pages = wanted.reshape(-1, _PAGE)
-        store = self._stores[block.name]
-        if isinstance(store, QtestStore):  # to read it costs as much as to write it
-            differs = np.ones(len(pages), dtype=np.bool_)
-        else:
-            differs = (np.frombuffer(store.read(start, size), dtype=np.uint8).reshape(-1, _PAGE) != pages).any(
-                axis=1
-            )
-            # What was translated before such a write is of other code, though the bytes be the same again.
-            numbers = np.arange(start // _PAGE, (start + size) // _PAGE)
-            differs |= np.isin(numbers, list(self._unseen[block.name]))
-            if block is self._memories.ddr:
-                differs |= numbers >= self._reached // _PAGE
+            wanted[first - start : last - start] = np.frombuffer(content, np.uint8)[first - offset : last - offset]
+        pages = wanted.view(np.uint64).reshape(len(differs), -1)
+        if not differs.all():
+            current = store.read(start, size)
+            if len(current) < size:
+                raise ConnectionLostError("QEMU's memory is gone: it has ended")
+            differs |= (np.frombuffer(current, np.uint64).reshape(pages.shape) != pages).any(axis=1)
         filled = pages.any(axis=1)
-        place = block.bases[-1] + start
         for first, last in _runs(differs & filled):
-            self._qtest.write(place + first * _PAGE, pages[first:last].tobytes())
+            self._replace(block, start + first * _PAGE, pages[first:last].tobytes())
         for first, last in _runs(differs & ~filled):
-            self._qtest.clear(place + first * _PAGE, (last - first) * _PAGE)
+            self._qtest.clear(base + first * _PAGE, (last - first) * _PAGE)
+
+    def _replace(self, block: BoardMemory, offset: int, content: bytes) -> None:
+        """Write what may be code, so that QEMU forgets what it knows of what was there."""
+        address = block.bases[-1] + offset
+        if block is self._memories.ddr:  # 50 MB cost QEMU half a second to decode, and nothing to forget
+            self._qtest.clear(address, len(content))
+            self._ddr.write(offset, content)
+        else:
+            self._qtest.write(address, content)
 
     def _write_unseen(self, name: str, offset: int, content: bytes) -> None:
         self._stores[name].write(offset, content)
         self._note(name, offset, len(content))
 
     def _note(self, name: str, offset: int, size: int) -> None:
-        self._unseen[name].update(range(offset // _PAGE, (offset + size + _PAGE - 1) // _PAGE))
+        pages = _pages(offset, size)
+        self._unseen[name][pages] = b"\1" * (pages.stop - pages.start)
         if isinstance(self._stores[name], FlashStore):
             self._staged.pop(name, None)
 
@@ -266,6 +282,12 @@ class GuestMemory:
         if place is None:
             raise TargetError(f"no memory at 0x{address:08x} ({size} bytes)")
         return place
+
+
+def _pages(offset: int, size: int) -> slice:
+    """The pages that some bytes of a memory lie in; none for no bytes."""
+    first = offset // _PAGE
+    return slice(first, -(-(offset + size) // _PAGE) if size else first)
 
 
 def _runs(pages: NDArray[np.bool_]) -> list[tuple[int, int]]:

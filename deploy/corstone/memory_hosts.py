@@ -47,13 +47,13 @@ def find_hosts(blocks: Sequence[BoardMemory], qtest: QtestConnection, pid: int) 
         descriptor = os.open(f"/proc/{pid}/mem", os.O_RDWR)
     except OSError:
         return None
-    hosts = Hosts(descriptor, {})
+    chips: dict[str, tuple[int, ...]] = {}
     try:
-        hosts.chips = _find(blocks, qtest, descriptor, pid)
+        chips = _find(blocks, qtest, descriptor, pid)
     finally:
-        if not hosts.chips:
-            hosts.close()
-    return hosts if hosts.chips else None
+        if not chips:
+            os.close(descriptor)
+    return Hosts(descriptor, chips) if chips else None
 
 
 def _find(

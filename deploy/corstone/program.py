@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,9 @@ from deploy.errors import BadInputError
 
 _GATEWAY = bytes.fromhex("7fe97fe9")
 """SG, at which alone Non-secure code may enter Secure code (Armv8-M Architecture Reference Manual, C2.4)."""
+
+_PIECE = 1024 * 1024
+"""Bytes of a file that are looked through at a time: most of a large one is for debuggers."""
 
 
 @dataclass(frozen=True)
@@ -33,25 +35,27 @@ def program(options: MachineOptions, images: Images) -> Program:
     Data that looks like a gateway counts as one, and where a debugger may load another program there may be some.
 
     Raises:
-        BadInputError: a file of data cannot be read.
+        BadInputError: a file cannot be read.
     """
-    calls = None
-    if options.cpu_value("semihosting-enable"):
-        from deploy.corstone.semihosting_calls import semihosting_calls
-
-        calls = semihosting_calls(images.applications)
     loaded = [*images.applications, *(each.path for each in options.data)]
-    return Program(calls, options.gdb_port is not None or any(map(_has_gateway, loaded)))
+    try:
+        calls = None
+        if options.cpu_value("semihosting-enable"):
+            from deploy.corstone.semihosting_calls import semihosting_calls
+
+            calls = semihosting_calls(images.applications)
+        return Program(calls, options.gdb_port is not None or any(map(_has_gateway, loaded)))
+    except OSError as error:
+        raise BadInputError(f"{error.filename}: cannot be read: {error.strerror}") from error
 
 
 def _has_gateway(content: Path | bytes) -> bool:
     if isinstance(content, bytes):
         return _GATEWAY in content
-    try:
-        with content.open("rb") as file:
-            if not file.seek(0, 2):  # there is nothing to map
-                return False
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-                return mapped.find(_GATEWAY) >= 0
-    except (OSError, ValueError) as error:
-        raise BadInputError(f"{content}: cannot be read: {error}") from error
+    last = b""
+    with content.open("rb") as file:
+        while piece := file.read(_PIECE):
+            if _GATEWAY in last + piece:
+                return True
+            last = piece[1 - len(_GATEWAY) :]
+    return False

@@ -15,6 +15,8 @@ ENTRY(reset)
 SECTIONS {
   .text PLACE : { KEEP(*(.vectors)) *(.text*) *(.rodata*) }
   .ns 0x00040000 : { KEEP(*(.ns_vectors)) *(.ns_text*) }
+  .sram 0x31010000 : { KEEP(*(.sram_text*)) }
+  .ddr 0x70001000 : { KEEP(*(.ddr_text*)) }
   .data 0x20000000 : { *(.data*) *(.bss*) *(COMMON) }
 }
 """

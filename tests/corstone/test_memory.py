@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from deploy.corstone.memory import GuestMemory
+from deploy.corstone.memory_stores import SharedStore
 from deploy.corstone.qemu import locate_qemu
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.qtest import QtestConnection
@@ -173,12 +174,65 @@ def test_all_of_ddr_that_the_npu_may_have_written_is_restored(machine, monkeypat
     memory.close()
 
 
-def test_what_is_loaded_in_place_of_other_code_is_told_to_qemu(machine, monkeypatch):
+def test_what_is_loaded_in_place_of_other_code_is_told_to_qemu_once(machine, monkeypatch):
     process, qtest = machine
     memory = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid)
+    memory.restore([])
     told: list[tuple[int, int]] = []
-    monkeypatch.setattr(qtest, "clear", lambda address, size: told.append((address, size)))
+    clear = qtest.clear
+    monkeypatch.setattr(qtest, "clear", lambda address, size: (told.append((address, size)), clear(address, size)))
     memory.load(0x70001004, b"code")
     assert told == [(0x70001004, 4)]
-    assert memory.read(0x70001004, 4) == b"code"
+    for _ in range(2):
+        told.clear()
+        memory.restore([])
+        memory.load(0x70001008, b"code")
+        assert told == [(0x70001000, 4096)]
+        assert memory.read(0x70001000, 16) == bytes(8) + b"code" + bytes(4)
+    memory.load(0x70001FFE, b"code")
+    assert told[1:] == [(0x70001FFE, 4)]
+    memory.write(0x70004004, b"")  # nobody has written that page
+    memory.load(0x70004004, b"code")
+    assert told[2:] == [(0x70004004, 4)]
+    memory.close()
+
+
+def test_a_large_program_in_ddr_does_not_pass_through_qemu(machine, monkeypatch):
+    process, qtest = machine
+    memory = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid)
+    written: list[int] = []
+    monkeypatch.setattr(qtest, "write", lambda _address, content: written.append(len(content)))
+    code = secrets.token_bytes(10_000_000)  # from within a page, over what is compared at once
+    for _ in range(2):
+        memory.window(0x70000000)[0xFF0:9_000_000] = 7
+        memory.restore([(0x70000FFF, code)])
+        assert memory.read(0x70000FF0, 15) == bytes(15)
+        assert memory.read(0x70000FFF, len(code) + 100) == code + bytes(100)
+    assert written == []
+    memory.close()
+
+
+def test_memory_that_is_to_be_written_anyway_is_not_read(machine, monkeypatch):
+    process, qtest = machine
+    memory = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid)
+    memory.restore([])
+    memory.load(0x90000000, bytes(1 << 20))
+    memory.window(0x91000000)[: 1 << 20] = 1
+    read: list[int] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(SharedStore, "written", lambda _store: [(0x30000000, 1 << 20), (0x31000000, 1 << 20)])
+        patch.setattr(SharedStore, "read", lambda _store, offset, size: (read.append(offset), bytes(size))[1])
+        memory.restore([])
+    assert read == []
+    assert not any(memory.read(0x90000000, 1 << 20) + memory.read(0x91000000, 1 << 20))
+    memory.close()
+
+
+def test_a_machine_that_has_ended_is_not_restored(machine):
+    process, qtest = machine
+    memory = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid)
+    process.kill()
+    process.wait_exit(10)
+    with pytest.raises(TargetError):
+        memory.restore([])
     memory.close()

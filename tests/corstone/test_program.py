@@ -8,6 +8,7 @@ from elf_files import NONE, Part, elf
 from deploy.corstone.command_line import parse_options
 from deploy.corstone.images import Images, load_images
 from deploy.corstone.program import Program, program
+from deploy.errors import BadInputError
 
 GATEWAY = bytes.fromhex("7fe97fe9")
 CODE = [("$t", 0, 0, NONE)]
@@ -36,6 +37,7 @@ def test_a_gateway_is_found_in_an_application(found, code: bytes) -> None:
 
 def test_a_gateway_is_found_in_data_that_is_loaded_beside_it(found) -> None:
     assert found(b"", data=bytes(100) + GATEWAY).gateways
+    assert found(b"", data=bytes((1 << 20) - 1) + GATEWAY).gateways  # as files are read
     assert not found(b"", data=bytes(100)).gateways
     assert not found(b"", data=b"").gateways
 
@@ -44,6 +46,12 @@ def test_a_gateway_is_found_in_an_application_that_was_changed() -> None:
     options = parse_options([])
     assert program(options, Images((bytes(3) + GATEWAY,))).gateways
     assert not program(options, Images((bytes(30),))).gateways
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    options = parse_options(["-C", "cpu0.semihosting-enable=1"])
+    with pytest.raises(BadInputError, match=r"gone\.axf: cannot be read"):
+        program(options, Images((tmp_path / "gone.axf",)))
 
 
 def test_where_a_debugger_may_load_another_program_there_may_be_gateways(found) -> None:

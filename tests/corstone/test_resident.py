@@ -183,6 +183,40 @@ def test_code_that_is_loaded_where_other_code_ran_is_the_code_that_runs(
         assert done.sent.split()[:2] == [b"%08x" % number] * 2
 
 
+OVERLAID = r"""
+#define CODE(place, name, value) __attribute__((section(place), naked, aligned(64))) \
+  static int name(void) { __asm volatile("movs r0, #" #value "\n bx lr"); }
+CODE(".sram_text", in_sram, 1)
+CODE(".sram_text", sram_copy, 1)
+CODE(".sram_text", other, 2)
+CODE(".ddr_text", in_ddr, 1)
+CODE(".ddr_text", ddr_copy, 1)
+static const uint32_t stream[] = { /* DMA of 4 bytes from region 0 to region 1, then stop */
+  0x00000130, 0x00010131, 0x00004030, 0, 0x00004031, 0, 0x00004032, 4, 0x00000010, 0xffff0000 };
+static void npu(int (*to)(void), int (*from)(void)) {
+  for (int i = 0; i < 10; i++) REG(0x31001000 + 4 * i) = stream[i];
+  REG(NPU + 0x0c) = 1; while (REG(NPU + 4) & 8) { }
+  REG(NPU + 0x10) = 0x31001000; REG(NPU + 0x20) = sizeof stream; REG(NPU + 0x1c) = 2;
+  REG(NPU + 0x80) = (uint32_t)from & ~1u; REG(NPU + 0x88) = (uint32_t)to & ~1u;
+  REG(NPU + 8) = 1; while (!(REG(NPU + 4) & 2)) { } REG(NPU + 8) = 2;
+}
+int main(void) {
+  int overlay = REG(0x92000000);
+  if (overlay) { npu(in_sram, other); npu(in_ddr, other); }
+  hex(in_sram()); hex(in_ddr());
+  if (overlay) { npu(in_sram, sram_copy); npu(in_ddr, ddr_copy); }
+}
+"""
+
+
+def test_code_that_the_npu_laid_over_the_programs_and_took_away_again_does_not_run_next_time(
+    machines: list[ResidentMachine], tmp_path: Path
+) -> None:
+    machine = machine_with(machines, build_guest(tmp_path, OVERLAID))
+    assert machine.run({INPUT: b"\1\0\0\0"}, 30).sent.split() == [b"00000002"] * 2 + [b"\4"]
+    assert machine.run({}, 30).sent.split() == [b"00000001"] * 2 + [b"\4"]
+
+
 HANGING = r"""
 int main(void) {
   print("begun\n"); hex(REG(NPU)); REG(0x48103010) = 5; hex(REG(0x48103010));
