@@ -6,6 +6,7 @@ import errno
 import mmap
 import os
 
+from deploy.corstone.gdb_remote import ConnectionLostError
 from deploy.corstone.qtest import QtestConnection
 
 
@@ -43,7 +44,7 @@ class SharedStore:
 
 
 class ProcessStore:
-    """A memory block inside the QEMU process.
+    """A memory block inside the QEMU process; of one that has ended the system reads and writes nothing.
 
     Args:
         descriptor: an open ``/proc/PID/mem``.
@@ -57,13 +58,26 @@ class ProcessStore:
         self._chip_size = chip_size
 
     def read(self, offset: int, size: int) -> bytes:
-        """Read bytes."""
-        return b"".join(os.pread(self._descriptor, count, host) for host, _, count in self._pieces(offset, size))
+        """Read bytes.
+
+        Raises:
+            TargetError: QEMU has ended.
+        """
+        pieces = self._pieces(offset, size)
+        content = b"".join(os.pread(self._descriptor, count, host) for host, _, count in pieces)
+        if len(content) < size:
+            raise ConnectionLostError("QEMU ended while its memory was read")
+        return content
 
     def write(self, offset: int, content: bytes) -> None:
-        """Write bytes."""
+        """Write bytes.
+
+        Raises:
+            TargetError: QEMU has ended.
+        """
         for host, start, count in self._pieces(offset, len(content)):
-            os.pwrite(self._descriptor, content[start : start + count], host)
+            if os.pwrite(self._descriptor, content[start : start + count], host) < count:
+                raise ConnectionLostError("QEMU ended while its memory was written")
 
     def _pieces(self, offset: int, size: int) -> list[tuple[int, int, int]]:
         """Split a range at the borders of the chips: (host address, start in the range, count)."""

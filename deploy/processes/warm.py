@@ -163,7 +163,7 @@ class WarmServer:
         self.child: Child | ForkedCall
         with theirs:
             if forked:
-                self.child = ForkedCall(serve, limits=limits, leads=True)
+                self.child = ForkedCall(serve, limits=limits)
             else:
                 self.child = Child(
                     module_command(_SERVER, module, imported, str(theirs.fileno())),

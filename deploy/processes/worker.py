@@ -65,7 +65,6 @@ class Worker:
 
     def __init__(self, answer: Answer) -> None:
         self._process = process = _Process(answer)
-        self._lock = threading.Lock()
         self._end = weakref.finalize(self, process.end)
         _processes.add(process)
 
@@ -94,7 +93,7 @@ class Worker:
             WorkerEndedError: the child has ended, and does not come back.
         """
         channel, deadline = self._process.channel, time.monotonic() + timeout_s
-        with self._lock:
+        with self._process.asking:
             if not self.alive:
                 raise WorkerEndedError("it was closed")
             try:
@@ -123,6 +122,7 @@ class _Process:
 
     Attributes:
         channel: to the child.
+        asking: held by who uses the channel.
     """
 
     def __init__(self, answer: Answer) -> None:
@@ -131,6 +131,7 @@ class _Process:
         self._owner, self._tail = os.getpid(), b""
         self._status: int | None = None
         self._waiting = threading.Lock()
+        self.asking = threading.RLock()
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed at the end
         self.channel, theirs = socket.socketpair()
         with theirs:
@@ -163,9 +164,14 @@ class _Process:
         """Kill it and close everything. In a fork: it is the parent's."""
         if self.mine:
             self._kill()
-        self._tail = self.printed()
-        self.channel.close()
-        self._file.close()
+            with contextlib.suppress(OSError):  # the child is gone, and so may be the connection
+                self.channel.shutdown(socket.SHUT_RDWR)
+        # Who waits for an answer sees the end first: closed before, the descriptor's number may be another's when
+        # the wait looks again, and lasts.
+        with self.asking if self.mine else contextlib.nullcontext():
+            self._tail = self.printed()
+            self.channel.close()
+            self._file.close()
 
     def _kill(self) -> None:
         if not self.ended(os.WNOHANG):

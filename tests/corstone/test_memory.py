@@ -69,6 +69,21 @@ def test_a_process_memory_that_cannot_be_written_leads_to_the_portable_way(machi
 
 
 @pytest.mark.parametrize("portable", [False, True])
+def test_the_memory_of_a_qemu_that_has_ended_is_an_error_and_not_empty(machine, portable):
+    process, qtest = machine
+    memory = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid, portable=portable)
+    process.kill()
+    process.wait_exit(10)
+    with pytest.raises(TargetError, match="QEMU"):
+        memory.read(0x21000000, 16)
+    with pytest.raises(TargetError, match="QEMU"):
+        memory.write(0x21000000, bytes(16))
+    with pytest.raises(TargetError, match="QEMU"):
+        memory.restore([])
+    memory.close()
+
+
+@pytest.mark.parametrize("portable", [False, True])
 def test_what_the_npu_changes_arrives_and_nothing_else_does(machine, portable):
     process, qtest = machine
     memory = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid, portable=portable)

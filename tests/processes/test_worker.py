@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -97,6 +98,38 @@ def test_it_ends_when_it_is_closed_and_when_nobody_holds_it_any_more() -> None:
     del child
     gc.collect()
     assert_gone(number)
+
+
+def test_who_waits_for_an_answer_learns_that_another_thread_has_closed_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A wait looks again at the descriptor's number, which must not be another's by then."""
+    child, open_then, begun = Worker(answer), list[bool](), threading.Event()
+    received = module._received
+
+    def slowly(channel: socket.socket, deadline: float | None) -> tuple[bytes, bytearray]:
+        begun.set()
+        try:
+            return received(channel, deadline)
+        finally:
+            time.sleep(0.2)  # in which the other thread would close it
+            open_then.append(channel.fileno() >= 0)
+
+    monkeypatch.setattr(module, "_received", slowly)
+    ended = list[str]()
+
+    def ask() -> None:
+        with pytest.raises(WorkerEndedError) as caught:
+            child.ask(b"sleep", timeout_s=20)
+        ended.append(caught.value.how)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    assert begun.wait(10)
+    child.close()
+    thread.join(10)
+    assert (ended, open_then) == (["SIGKILL"], [True])
+    assert child._process.channel.fileno() < 0
 
 
 @pytest.mark.parametrize("where", ["the main thread", "another thread"])
