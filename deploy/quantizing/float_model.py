@@ -23,6 +23,7 @@ from deploy.data.specs import InputSpec
 from deploy.errors import BadInputError, DeployError, NotInstalledError
 from deploy.intake.signatures import choice_notes, chosen
 from deploy.quantizing.first_layers import prepared_range
+from deploy.quantizing.generated_code import remove_bytecode_at_exit
 from deploy.quantizing.own_range import TrainedSpread
 
 SIGNATURE = "serving_default"
@@ -104,6 +105,7 @@ def import_tensorflow() -> Any:
             f"on {keras.backend.backend()}",
             hints=[INSTALL_TENSORFLOW],
         )
+    remove_bytecode_at_exit()
     return tensorflow
 
 

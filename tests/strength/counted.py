@@ -15,11 +15,11 @@ from trained_networks import trained_networks
 from .networks import TRAINED
 
 HEAD = ("what", "tried", "found")
-_PARTS = {
+PARTS = {
     "lying simulators": ("lying_simulators/test_lying_simulators.py", "no_", ""),
-    "injected faults": ("faults/test_faults.py", "the_fault_is_detected", "not slow"),
+    "injected faults": ("faults", "the_fault_is_detected", "not slow"),
 }
-"""What is counted -> file with tests, what the name of each that counts holds, its marks as pytest's ``-m``."""
+"""What is counted -> where its tests are, what the names of those that count hold, marks as pytest's ``-m``."""
 
 _MUTANTS = {"source": 200, "compiled": 400}
 """How many mutants of models are tried before Vela, and behind it."""
@@ -40,7 +40,7 @@ class Count:
 
 def counts() -> list[Count]:
     """Run them all; of the injected faults those that are not slow."""
-    tested = [count(what, TESTS / file, part, marks) for what, (file, part, marks) in _PARTS.items()]
+    tested = [count(what, TESTS / path, part, marks) for what, (path, part, marks) in PARTS.items()]
     return [*tested, *(mutants(part, number) for part, number in _MUTANTS.items())]
 
 
@@ -54,15 +54,15 @@ def mutants(part: str, number: int) -> Count:
     return Count(f"mutants of {part} models", number, number if done.returncode else 0)
 
 
-def count(what: str, file: Path, part: str, marks: str) -> Count:
-    """Run the tests of a file whose names hold a part, with such marks: pytest's ``-m``, empty for all."""
+def count(what: str, path: Path, part: str, marks: str) -> Count:
+    """Run the tests below a path whose names hold a part, with such marks: pytest's ``-m``, empty for all."""
     with tempfile.TemporaryDirectory(prefix="deploy-strength-") as folder:
         report = Path(folder) / "report.xml"
         words = [
             sys.executable,
             "-m",
             "pytest",
-            str(file),
+            str(path),
             "-q",
             "-k",
             part,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from faults.campaign import FAULTS
 
 from deploy.build_folder import BuildFolder
 from deploy.hardware.npus import npu_named
@@ -104,6 +107,14 @@ def test_only_what_passed_earlier_can_be_a_false_alarm(tmp_path: Path) -> None:
     now = {"a": Judged("fail", "one differs", 1), "b": Judged("fail", "", 1), "c": Judged("pass", "", 1)}
     assert false_alarms.alarms(false_alarms.read(tmp_path / "then.json"), now) == ["a: fail: one differs"]
     assert false_alarms.alarms(earlier, {}) == ["a: missing: ", "c: missing: "]
+
+
+def test_every_fault_that_is_not_slow_is_counted() -> None:
+    path, part, marks = counted.PARTS["injected faults"]
+    selected = [str(counted.TESTS / path), "-k", part, "-m", marks]
+    words = [sys.executable, "-m", "pytest", "-q", "--collect-only", *selected]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.count("::") == sum(not fault.slow for fault in FAULTS)
 
 
 def test_tests_that_are_expected_to_fail_count_as_not_found(tmp_path: Path) -> None:
