@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from deploy.corstone.flash_memory import FlashStore
-from deploy.corstone.gdb_remote import ConnectionLostError
 from deploy.corstone.memory_hosts import find_hosts
 from deploy.corstone.memory_map import MemoryMap, Place
 from deploy.corstone.memory_stores import ProcessStore, QtestStore, SharedStore
@@ -243,10 +242,8 @@ class GuestMemory:
             wanted[first - start : last - start] = np.frombuffer(content, np.uint8)[first - offset : last - offset]
         pages = wanted.view(np.uint64).reshape(len(differs), -1)
         if not differs.all():
-            current = store.read(start, size)
-            if len(current) < size:
-                raise ConnectionLostError("QEMU's memory is gone: it has ended")
-            differs |= (np.frombuffer(current, np.uint64).reshape(pages.shape) != pages).any(axis=1)
+            current = np.frombuffer(store.read(start, size), np.uint64)
+            differs |= (current.reshape(pages.shape) != pages).any(axis=1)
         filled = pages.any(axis=1)
         for first, last in _runs(differs & filled):
             self._replace(block, start + first * _PAGE, pages[first:last].tobytes())

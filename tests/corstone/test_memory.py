@@ -241,13 +241,3 @@ def test_memory_that_is_to_be_written_anyway_is_not_read(machine, monkeypatch):
     assert read == []
     assert not any(memory.read(0x90000000, 1 << 20) + memory.read(0x91000000, 1 << 20))
     memory.close()
-
-
-def test_a_machine_that_has_ended_is_not_restored(machine):
-    process, qtest = machine
-    memory = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid)
-    process.kill()
-    process.wait_exit(10)
-    with pytest.raises(TargetError):
-        memory.restore([])
-    memory.close()
