@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ from deploy.verifying.npu_inference import NpuInference
 
 NPUS = tuple(npu.name for npu in modelled())
 INPUTS = 4
+ONE_BY_ONE = "LiteRT operator by operator"
+"""What a network equals whose operators each compute, from the NPU's values, what LiteRT's kernels compute."""
 
 
 @dataclass
@@ -45,10 +47,11 @@ class Row:
         network: name.
         npu: ``U55-128`` and so on.
         memory_mode: section of Vela's configuration; several that give the same file are joined by ``+``.
-        status: ``exact`` (equals an oracle), ``explained`` (it does not, but all operators that differ have
-            known causes), ``unexplained`` (an operator has none, whatever the outputs say), ``cpu only`` (Vela
-            leaves all of it on the CPU), ``uncompiled`` (Vela refuses the network), ``refused`` (the NPU model
-            refuses an operation, and deploy names the defect of Vela in that one), ``no oracle`` or ``error``.
+        status: ``exact`` (equals an oracle, or LiteRT's kernels one by one where those do not run it as a whole),
+            ``explained`` (it does not, but all operators that differ have known causes), ``unexplained`` (an
+            operator has none, whatever the outputs say), ``cpu only`` (Vela leaves all of it on the CPU),
+            ``uncompiled`` (Vela refuses the network), ``refused`` (the NPU model refuses an operation, and deploy
+            names the defect of Vela in that one), ``no oracle`` or ``error``.
         agrees_with: the oracles that agree to the last bit.
         mismatches: elements that differ from the nearest oracle.
         max_lsb: largest difference from it.
@@ -224,7 +227,9 @@ def _row(network: Network, npu: Npu, mode: str, compiled: Path, debug: Path) -> 
         row.npu_operators = len(capture.operations)
         _compare(row, network, unstacked(outputs, len(network.samples)))
         results = walk(network.model, capture, inputs, outputs).results
-        if row.status == "unexplained" or not all(result.explained for result in results):
+        if row.status == "unexplained" and each_equals_litert(network, results):
+            row.status, row.agrees_with = "exact", ONE_BY_ONE
+        elif row.status == "unexplained" or not all(result.explained for result in results):
             row.reason = "; ".join(summarise(results))
             known = all(result.explained for result in results) and any(result.mismatches for result in results)
             row.status = "explained" if known else "unexplained"
@@ -237,6 +242,15 @@ def _row(network: Network, npu: Npu, mode: str, compiled: Path, debug: Path) -> 
     except Exception as error:  # a crash of the model under test is a row of the table, not the end of the run
         row.reason = f"crash: {type(error).__name__}: {error}"
         return row
+
+
+def each_equals_litert(network: Network, results: Sequence[OperatorResult]) -> bool:
+    """Whether all of a network that LiteRT does not run as a whole is what its kernels compute one by one."""
+    compared = {result.index for result in results}
+    compared |= {int(absorbed.split()[0]) for result in results for absorbed in result.absorbs}
+    whole = ReferenceKernels.name in network.expected
+    every = compared == {operator.index for operator in network.model.operators}
+    return not whole and every and not any(result.mismatches or result.miscompiled for result in results)
 
 
 def _defects(source: Model, inference: NpuInference, database: DebugDatabase, offset: int | None) -> list[str]:

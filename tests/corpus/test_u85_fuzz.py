@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from corpus.pairs import NPUS, run_network
+from corpus.pairs import NPUS, ONE_BY_ONE, Network, each_equals_litert, run_network, walk_exact
 from corpus.u85_random import KINDS, Step, U85Network
+from deploy.hardware.npus import npu_named
 
 U85S = [npu for npu in NPUS if npu.startswith("U85")]
 NUMBERS = st.integers(0, 40)
@@ -39,6 +40,22 @@ def test_every_kind_alone_is_a_network_that_vela_puts_on_the_npu(tmp_path: Path)
         (tmp_path / "network.tflite").write_bytes(network.convert())
         [row] = run_network(kind, tmp_path / "network.tflite", (U85S[number % len(U85S)],), modes=1)
         assert row.status in ("exact", "explained"), row
+
+
+def test_a_chain_that_only_tflm_runs_as_a_whole_equals_litert_operator_by_operator(tmp_path: Path) -> None:
+    steps = (Step("sub", 0, 28, 0), Step("select", 1), Step("table"), Step("table"))
+    path = tmp_path / "network.tflite"
+    path.write_bytes(U85Network("int8", (1, 1, 1), steps).convert())
+    [row] = run_network("network", path, ("U85-128",), modes=1)
+    # TFLM's LOGISTIC is no table.
+    assert (row.status, row.agrees_with, row.mismatches) == ("exact", ONE_BY_ONE, 1)
+    network, npu = Network("network", path), npu_named("U85-128")
+    results = list(walk_exact(network, npu, row.memory_mode.split("+")[0]))
+    assert each_equals_litert(network, results)
+    assert not each_equals_litert(network, results[1:])
+    assert not each_equals_litert(network, [*results[1:], results[0].model_copy(update={"mismatches": 1})])
+    network.expected["LiteRT BUILTIN_REF"] = []
+    assert not each_equals_litert(network, results)
 
 
 @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
