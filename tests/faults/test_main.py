@@ -17,6 +17,7 @@ def make_faults(expression: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, cwd=CHECKOUT, capture_output=True, text=True, timeout=300, check=False)
 
 
+@pytest.mark.slow
 def test_faults_are_injected_and_counted_by_stage() -> None:
     done = make_faults("report and (gone or nan)")
     assert done.returncode == 0, done.stdout + done.stderr

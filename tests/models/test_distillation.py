@@ -313,6 +313,7 @@ def divergence(teacher: Any, student: Any, images: np.ndarray) -> float:
     return float((wanted * (np.log(wanted) - np.log(got))).sum(axis=1).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.tensorflow
 def test_a_student_with_a_teacher_comes_closer_to_it_than_one_without(garments: Examples) -> None:
     # A teacher that disagrees with the labels: what the student takes from it cannot come from them.

@@ -235,7 +235,7 @@ SIZE = ("--optimise", "Size")
         ("weights_as_input", "U85-512", (), fills_accumulators),
         ("gather_batch", "U85-256", (), gathers),
         ("scatter", "U85-256", (), scatters),
-        ("transpose_int32", "U85-256", (), of_32_bits),
+        ("transpose_channels_first_int32", "U85-256", (), of_32_bits),
     ],
 )
 def test_networks_ask_for_what_they_are_for_and_are_exact(

@@ -15,6 +15,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "search.md"
 WORDS = ["search", "stripes.py:problem", "--oracle", "roofline", "--npu", "U55-32", "--samples", "200"]
 
 
+@pytest.mark.slow
 @pytest.mark.tensorflow
 def test_the_example_of_the_page_is_searched_and_continued(
     in_folder: Path, capsys: pytest.CaptureFixture[str]
