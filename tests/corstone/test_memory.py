@@ -27,6 +27,34 @@ def machine():
         yield process, qtest
 
 
+@pytest.fixture
+def memory(machine):
+    process, qtest = machine
+    memory = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid)
+    yield memory
+    memory.close()
+
+
+@pytest.fixture
+def told(machine, monkeypatch):
+    """Address and bytes of all that is written and cleared through QEMU from now on."""
+    _, qtest = machine
+    found: list[tuple[int, int]] = []
+    write, clear = qtest.write, qtest.clear
+
+    def written(address, content):
+        found.append((address, len(content)))
+        write(address, content)
+
+    def cleared(address, size):
+        found.append((address, size))
+        clear(address, size)
+
+    monkeypatch.setattr(qtest, "write", written)
+    monkeypatch.setattr(qtest, "clear", cleared)
+    return found
+
+
 def test_the_direct_and_the_portable_way_reach_the_same_bytes(machine):
     process, qtest = machine
     direct = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid)
@@ -104,16 +132,14 @@ def test_what_the_npu_changes_arrives_and_nothing_else_does(machine, portable):
     memory.close()
 
 
-def test_the_npu_reaches_neither_the_tightly_coupled_memories_nor_devices(machine):
-    process, qtest = machine
-    memory = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid)
+def test_the_npu_reaches_neither_the_tightly_coupled_memories_nor_devices(machine, memory):
+    _, qtest = machine
     assert [memory.window(address) for address in (0x0, 0x10000000, 0x20000000, 0x58102000)] == [None] * 4
     ddr = memory.window(0x90000000)
     assert ddr is not None
     assert ddr.size == 0xE0000000 - 0x90000000
     ddr[:4] = np.array([9, 8, 7, 6], np.uint8)
     assert qtest.read(0x90000000, 4) == bytes([9, 8, 7, 6])
-    memory.close()
 
 
 def test_an_address_without_memory_is_an_error(machine):
@@ -143,59 +169,38 @@ def test_memory_is_restored_to_what_is_loaded_and_zero(machine, portable):
     memory.close()
 
 
-def test_only_pages_that_differ_or_that_qemu_did_not_see_written_are_restored(machine, monkeypatch):
-    process, qtest = machine
-    memory = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid)
+def test_only_pages_that_differ_or_that_qemu_did_not_see_written_are_restored(memory, told):
     loaded = [(0x0, b"code" * 4096), (0x7000_0000, b"code" * 4096)]
     memory.restore(loaded)
-    restored: list[tuple[int, int]] = []
-    monkeypatch.setattr(qtest, "write", lambda address, content: restored.append((address, len(content))))
-    monkeypatch.setattr(qtest, "clear", lambda address, size: restored.append((address, size)))
+    told.clear()
     memory.restore(loaded)
-    assert restored == []
+    assert told == []
     memory.write(0x1004, b"code")  # the same bytes: what QEMU translated may have been others
     memory.write(0x70002000, b"code")
     memory.write(0x31000FFF, b"\0\0")
     memory.restore(loaded)
-    assert restored == [(0x10001000, 4096), (0x31000000, 8192), (0x70002000, 4096)]
-    memory.close()
+    assert told == [(0x10001000, 4096), (0x31000000, 8192), (0x70002000, 4096)]
 
 
-def test_all_of_ddr_that_the_npu_may_have_written_is_restored(machine, monkeypatch):
-    process, qtest = machine
-    memory = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid)
+def test_all_of_ddr_that_the_npu_may_have_written_is_restored(memory, told):
     loaded = [(0x7100_0000, b"code" * 4096)]
     memory.restore(loaded)
-    restored: list[tuple[int, int]] = []
-    write, clear = qtest.write, qtest.clear
-    monkeypatch.setattr(
-        qtest,
-        "write",
-        lambda address, content: (restored.append((address, len(content))), write(address, content)),
-    )
-    monkeypatch.setattr(
-        qtest, "clear", lambda address, size: (restored.append((address, size)), clear(address, size))
-    )
     for _ in range(2):
+        told.clear()
         memory.window(0x71002000)[:4] = np.frombuffer(b"code", np.uint8)
         memory.window(0x71800000)[:16] = 1
         memory.restore(loaded)
-        assert restored == [(0x71002000, 8192), (0x71800000, 4096)]
+        assert told == [(0x71002000, 8192), (0x71800000, 4096)]
         assert memory.read(0x71002000, 4) == b"code"
         assert not any(memory.read(0x71800000, 16))
-        restored.clear()
+    told.clear()
     memory.restore(loaded)
-    assert restored == []
-    memory.close()
+    assert told == []
 
 
-def test_what_is_loaded_in_place_of_other_code_is_told_to_qemu_once(machine, monkeypatch):
-    process, qtest = machine
-    memory = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid)
+def test_what_is_loaded_in_place_of_other_code_is_told_to_qemu_once(memory, told):
     memory.restore([])
-    told: list[tuple[int, int]] = []
-    clear = qtest.clear
-    monkeypatch.setattr(qtest, "clear", lambda address, size: (told.append((address, size)), clear(address, size)))
+    told.clear()
     memory.load(0x70001004, b"code")
     assert told == [(0x70001004, 4)]
     for _ in range(2):
@@ -209,12 +214,10 @@ def test_what_is_loaded_in_place_of_other_code_is_told_to_qemu_once(machine, mon
     memory.write(0x70004004, b"")  # nobody has written that page
     memory.load(0x70004004, b"code")
     assert told[2:] == [(0x70004004, 4)]
-    memory.close()
 
 
-def test_a_large_program_in_ddr_does_not_pass_through_qemu(machine, monkeypatch):
-    process, qtest = machine
-    memory = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid)
+def test_a_large_program_in_ddr_does_not_pass_through_qemu(machine, memory, monkeypatch):
+    _, qtest = machine
     written: list[int] = []
     monkeypatch.setattr(qtest, "write", lambda _address, content: written.append(len(content)))
     code = secrets.token_bytes(10_000_000)  # from within a page, over what is compared at once
@@ -224,12 +227,9 @@ def test_a_large_program_in_ddr_does_not_pass_through_qemu(machine, monkeypatch)
         assert memory.read(0x70000FF0, 15) == bytes(15)
         assert memory.read(0x70000FFF, len(code) + 100) == code + bytes(100)
     assert written == []
-    memory.close()
 
 
-def test_memory_that_is_to_be_written_anyway_is_not_read(machine, monkeypatch):
-    process, qtest = machine
-    memory = GuestMemory(stand_in().memories, process.ddr_file, qtest, process.pid)
+def test_memory_that_is_to_be_written_anyway_is_not_read(memory, monkeypatch):
     memory.restore([])
     memory.load(0x90000000, bytes(1 << 20))
     memory.window(0x91000000)[: 1 << 20] = 1
@@ -240,4 +240,3 @@ def test_memory_that_is_to_be_written_anyway_is_not_read(machine, monkeypatch):
         memory.restore([])
     assert read == []
     assert not any(memory.read(0x90000000, 1 << 20) + memory.read(0x91000000, 1 << 20))
-    memory.close()
