@@ -268,6 +268,8 @@ class Machine:
             if uart.service(readable, writable):
                 return Ending(EndReason.SHUTDOWN)
         if typing and time.monotonic() >= self._wake_due:
+            for uart in self._uarts:
+                uart.nudge()
             self._qtest.wake()
             self._wake_due = time.monotonic() + _WAKE_INTERVAL_S
         if self._debugging is not None and self._debugging.fileno() in readable:

@@ -21,11 +21,14 @@ class SocketPeer:
     def __init__(self, connection: socket.socket | None = None) -> None:
         self._connection = connection
         self._backlog = bytearray()
+        self._deaf = False
 
     @property
     def writing(self) -> list[int]:
         """Descriptors that output waits for."""
-        return [self._connection.fileno()] if self._connection is not None and self._backlog else []
+        if self._connection is None or not self._backlog or self._deaf:
+            return []
+        return [self._connection.fileno()]
 
     def send(self, data: bytes) -> None:
         """Send a UART's output, now or when somebody takes it."""
@@ -35,14 +38,14 @@ class SocketPeer:
 
     def flush(self) -> None:
         """Pass on what the peer takes."""
-        if self._connection is None or not self._backlog:
+        if self._connection is None or not self.writing:
             return
         try:
             del self._backlog[: self._connection.send(self._backlog)]
         except BlockingIOError:
             return
         except OSError:
-            self._hang_up()
+            self._deaf = True  # what the peer sent before it went is still to be received
 
     def receive(self) -> bytes:
         """What the peer has sent."""
@@ -70,3 +73,4 @@ class SocketPeer:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        self._deaf = False

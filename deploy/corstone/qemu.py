@@ -14,6 +14,7 @@ from deploy.corstone.core_clock import SHIFT
 from deploy.corstone.file_arguments import DataLoad
 from deploy.corstone.qemu_version import keep_version, known_version
 from deploy.corstone.stand_in import StandIn
+from deploy.corstone.uart import ESCAPE
 from deploy.errors import NotInstalledError
 from deploy.processes.supervisor import run
 
@@ -145,13 +146,14 @@ def command_line(
     words += ["-chardev", f"socket,id=qmp,fd={channels.qmp}", "-mon", "chardev=qmp,mode=control"]
     words += ["-chardev", f"socket,id=qtest,fd={channels.qtest}"]
     words += ["-object", "qtest,id=lines,chardev=qtest,log=/dev/null"]
+    # A multiplexer keeps input at hand for its UART, which takes one byte at a time: without it, each byte takes
+    # a change from the CPU's thread to another one and back.
+    words += ["-echr", f"{ESCAPE:#x}"]
     for number in range(max(channels.uarts, default=0) + 1):
         if number in channels.uarts:
-            words += ["-chardev", f"socket,id=uart{number},fd={channels.uarts[number]}"]
+            words += ["-chardev", f"socket,id=uart{number},fd={channels.uarts[number]},mux=on"]
         elif number == 0:
-            # No mux, which would keep input at hand: what it holds when a receiver is switched on stays there
-            # until more is typed.
-            words += ["-chardev", "stdio,id=uart0,signal=off"]
+            words += ["-chardev", "stdio,id=uart0,signal=off,mux=on"]
         connected = number == 0 or number in channels.uarts
         words += ["-serial", f"chardev:uart{number}" if connected else "null"]
     if nonsecure_vectors:

@@ -49,6 +49,8 @@ class Terminal(SocketPeer):
         """Accept a client if one is waiting; returns what the client typed."""
         if self._connection is None:
             self._connection = accepted(self._listener)
+            if self._telnet:
+                self._telnet = TelnetDecoder()  # the last client may have left within a command
             self.flush()
             return b""
         data = super().receive()

@@ -1,4 +1,4 @@
-"""Where a UART's output goes, and when it asks for the end of the simulation."""
+"""Where a UART's output goes, when it asks for the end of the simulation, and how its input gets into QEMU."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from deploy.errors import BadInputError, TargetError
 
 EOT = 0x04
 STDOUT = 1
+ESCAPE = 0x1D
+"""QEMU's multiplexer, which stands before every UART, sends this byte on where it comes twice."""
+# A command that the multiplexer does not know: it hands over what it keeps, and then takes no notice of these.
+_NOTHING = bytes((ESCAPE, 0))
 # While a program prints, QEMU hands over single bytes: looking once a millisecond spares a wake-up for each.
 _INTERVAL_S = 0.001
 
@@ -96,6 +100,16 @@ class Uart:
             self._service_terminal(self._terminal, readable, writable)
         return self._output in readable and self.collect()
 
+    def nudge(self) -> None:
+        """Have QEMU's multiplexer hand over what it keeps, if anything was typed; the program notices nothing.
+
+        It does so by itself only when the program takes a byte, or another one is typed: what it holds as a
+        receiver is switched on would stay there.
+        """
+        if self.has_input and not self._typed:
+            self._typed = _NOTHING
+            self._hand_over()
+
     def collect(self) -> bool:
         """Pass on what has been sent, without waiting for more; returns as :meth:`service`.
 
@@ -156,12 +170,15 @@ class Uart:
         if any(descriptor in writable for descriptor in terminal.writing):
             terminal.flush()
         if not self._typed and any(descriptor in readable for descriptor in terminal.reading):
-            self._typed = terminal.receive()
+            self._typed = terminal.receive().replace(bytes((ESCAPE,)), bytes((ESCAPE, ESCAPE)))
         if self._typed:
-            # The UART holds one character: QEMU takes more only as the program reads.
             self.has_input = True
-            with contextlib.suppress(BlockingIOError, BrokenPipeError):
-                self._typed = self._typed[os.write(self._input, self._typed) :]
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        # The UART holds one character, and the multiplexer 32: QEMU takes more only as the program reads.
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):
+            self._typed = self._typed[os.write(self._input, self._typed) :]
 
 
 class UartSink:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -38,6 +39,22 @@ def simulate(*words: object, limit_s: float = 60, **options) -> Done:
         **options,
     )
     return Done(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+def start(*words: object) -> subprocess.Popen[bytes]:
+    """Start it; whoever does so ends it."""
+    return subprocess.Popen(
+        [*COMMAND, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
+    )
+
+
+def terminal_port(process: subprocess.Popen[bytes], number: int) -> int:
+    """The TCP port of a terminal, once a simulation that was started says it."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if match := re.match(rb"telnetterminal%d: Listening for serial connection on port (\d+)" % number, line):
+            return int(match[1])
+    raise AssertionError("the simulation ended")
 
 
 def run_guest(elf: Path, *words: object) -> Done:

@@ -4,6 +4,7 @@ import pytest
 
 from deploy.corstone.qemu import Channels, check_version, command_line, find_qemu, locate_qemu
 from deploy.corstone.stand_in import stand_in
+from deploy.corstone.uart import ESCAPE
 from deploy.errors import NotInstalledError
 
 CHANNELS = Channels(3, 4, 5, {1: 6, 5: 7}, "/proc/self/fd/9")
@@ -25,6 +26,14 @@ def test_uarts_are_connected_by_their_number_and_the_others_lead_nowhere():
     words = command_line(Path("qemu"), stand_in(), [Path("a")], CHANNELS)
     serials = [words[i + 1] for i, word in enumerate(words) if word == "-serial"]
     assert serials == ["chardev:uart0", "chardev:uart1", "null", "null", "null", "chardev:uart5"]
+
+
+def test_every_uart_has_its_input_at_hand_in_a_multiplexer_whose_escape_is_the_one_that_is_doubled():
+    words = command_line(Path("qemu"), stand_in(), [Path("a")], CHANNELS)
+    uarts = [word for word in words if "id=uart" in word]
+    assert len(uarts) == 3
+    assert all(word.endswith(",mux=on") for word in uarts)
+    assert int(words[words.index("-echr") + 1], 0) == ESCAPE
 
 
 def test_semihosting_never_lets_qemu_open_a_file():

@@ -10,7 +10,7 @@ import time
 
 import pytest
 from guest import build_guest
-from simulator import COMMAND
+from simulator import COMMAND, start, terminal_port
 
 from deploy.corstone.gdb_remote import packet
 from deploy.corstone.messages import StopRequest
@@ -28,12 +28,6 @@ int main(void) {
   }
 }
 """
-
-
-def start(*words):
-    return subprocess.Popen(
-        [*COMMAND, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
-    )
 
 
 def test_the_four_terminals_carry_bytes_in_both_directions(tmp_path):
@@ -95,13 +89,10 @@ def test_input_comes_from_the_standard_input_and_then_from_the_terminal(tmp_path
     process = subprocess.Popen(
         [*COMMAND, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    line = b""
-    while not line.startswith(b"telnetterminal0"):
-        line = process.stdout.readline()
-        assert line, process.stderr.read()
+    port = terminal_port(process, 0)
     process.stdin.write(b"piped ")
     process.stdin.close()
-    with socket.create_connection(("127.0.0.1", int(line.split()[-1])), timeout=20) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
         client.sendall(b"typed!")
         received = b""
         while b"!" not in received:
@@ -110,43 +101,6 @@ def test_input_comes_from_the_standard_input_and_then_from_the_terminal(tmp_path
             received += data
     assert received.removesuffix(b"\4") == b"piped typed!"
     assert process.wait(30) == 0
-
-
-LATE = r"""
-static int get(uint32_t uart) { while (!(REG(uart + 4) & 2)) { } return REG(uart) & 255; }
-int main(void) {
-  REG(UART + 8) = 0;
-  for (volatile int i = 0; i < 50000000; i++) { }
-  REG(UART + 16) = 16;
-  REG(UART + 8) = 3;
-  for (int c = 0; c != '!';) { c = get(UART); while (REG(UART + 4) & 1) { } REG(UART) = c; }
-}
-"""
-
-
-@pytest.mark.parametrize(("number", "address"), [(0, "0x59303000"), (1, "0x59304000")])
-def test_what_was_typed_before_the_program_listens_arrives_though_the_client_has_gone(tmp_path, number, address):
-    words = ["-C", f"mps3_board.telnetterminal{number}.mode=raw", "--timelimit", 20]
-    words += ["-C", f"mps3_board.uart{number}.out_file={tmp_path / 'out'}"]
-    words += ["-C", f"mps3_board.uart{number}.shutdown_tag=!"]
-    process = start("-a", build_guest(tmp_path, LATE.replace("UART", address)), *words)
-    line = b""
-    while not line.startswith(b"telnetterminal%d" % number):
-        line = process.stdout.readline()
-        assert line, process.stderr.read()
-    with socket.create_connection(("127.0.0.1", int(line.split()[-1])), timeout=20) as client:
-        client.sendall(b"typed!")
-    process.communicate(timeout=60)
-    assert (tmp_path / "out").read_bytes() == b"typed!"
-
-
-def test_a_file_shorter_than_any_buffer_arrives_though_the_program_listens_late(tmp_path):
-    (tmp_path / "in").write_text("typed!")
-    words = ["-C", f"mps3_board.uart0.in_file={tmp_path / 'in'}", "-C", "mps3_board.uart0.shutdown_on_eot=1"]
-    words += ["-C", f"mps3_board.uart0.out_file={tmp_path / 'out'}", "--timelimit", 20]
-    process = start("-q", "-a", build_guest(tmp_path, LATE.replace("UART", "0x59303000")), *words)
-    process.communicate(timeout=60)
-    assert (tmp_path / "out").read_text() == "typed!\4"
 
 
 COUNTING = r"""

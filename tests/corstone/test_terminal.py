@@ -49,6 +49,23 @@ def test_what_a_client_types_arrives_and_another_client_can_follow(terminal):
         assert receive(terminal) == b""
 
 
+def test_a_client_that_has_left_while_the_program_answers_is_heard_to_the_end(terminal):
+    text = bytes(range(256)) * 100
+    with connect(terminal) as client:
+        client.sendall(text)
+        terminal.send(b"what it leaves unread")
+    heard = b""
+    while data := receive(terminal):
+        heard += data
+        for _ in range(3):  # the first after it has left is still taken
+            terminal.send(b"x")
+            time.sleep(0.01)
+    assert heard == text
+    with connect(terminal) as client:
+        terminal.send(b"y")
+        assert client.recv(100).endswith(b"y")
+
+
 def test_the_next_free_port_is_taken(terminal):
     other = Terminal(terminal.port, telnet=False)
     assert other.port > terminal.port
@@ -79,6 +96,16 @@ def test_telnet_commands_are_taken_out_wherever_they_are_cut():
         decoder = TelnetDecoder()
         assert decoder.feed(stream[:cut]) + decoder.feed(stream[cut:]) in (b"ab\xffc\rd", b"ab\xffc\r\x00d")
     assert TelnetDecoder().feed(stream) == b"ab\xffc\rd"
+
+
+def test_a_telnet_command_that_a_client_leaves_unfinished_takes_nothing_of_the_next_client():
+    terminal = Terminal(5000, telnet=True)
+    for text in (b"first\xff", b"second"):
+        with connect(terminal) as client:
+            client.sendall(text)
+            assert receive(terminal) == text.rstrip(b"\xff")
+        assert receive(terminal) == b""
+    terminal.close()
 
 
 def test_in_telnet_mode_bytes_of_255_are_doubled():

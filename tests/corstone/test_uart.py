@@ -1,6 +1,8 @@
+import os
+
 import pytest
 
-from deploy.corstone.uart import UartSink
+from deploy.corstone.uart import ESCAPE, Uart, UartSink
 from deploy.errors import BadInputError, TargetError
 
 
@@ -62,3 +64,95 @@ def test_a_full_disk_is_an_error_of_the_target():
 
 def test_without_a_file_the_output_is_dropped_but_still_watched():
     assert UartSink("", shutdown_on_eot=True).feed(b"\x04") is not None
+
+
+class Typist:
+    """A peer that has something to type at any time."""
+
+    reading, writing = (-1,), ()
+
+    def __init__(self, text):
+        self.text = text
+
+    def receive(self):
+        return self.text
+
+
+def heard(data):
+    """What QEMU's multiplexer makes of what it reads, as QEMU's source has it: a command goes no further."""
+    passed, escaped = bytearray(), False
+    for byte in data:
+        if escaped or byte != ESCAPE:
+            if not escaped or byte == ESCAPE:
+                passed.append(byte)
+            else:
+                assert chr(byte) not in "?hxsbct"  # what it would do something for
+            escaped = False
+        else:
+            escaped = True
+    return bytes(passed)
+
+
+@pytest.fixture
+def typing(sink):
+    descriptors = [*os.pipe(), *os.pipe()]
+    os.set_blocking(descriptors[2], False)
+
+    def make(text):
+        def taken():
+            try:
+                return os.read(descriptors[2], 1 << 20)
+            except BlockingIOError:
+                return b""
+
+        return Uart(descriptors[0], descriptors[3], sink(), Typist(text)), taken
+
+    yield make
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def test_a_nudge_is_nothing_that_a_program_hears_and_nothing_at_all_where_nobody_typed(typing):
+    uart, taken = typing(b"x")
+    uart.nudge()
+    assert taken() == b""
+    uart.service([-1], [])
+    assert taken() == b"x"
+    uart.nudge()
+    nudge = taken()
+    assert nudge
+    assert heard(nudge) == b""
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 100])
+def test_every_byte_is_heard_once_however_little_qemu_takes_and_however_often_it_is_nudged(
+    typing, most, monkeypatch
+):
+    text = bytes([ESCAPE]) * 3 + b"x" + bytes([ESCAPE]) + b"h"
+    uart, taken = typing(text)
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:most]))
+    for turn in range(200):
+        uart.service([-1], [])
+        if turn % 3 == 0:
+            uart.nudge()
+    monkeypatch.undo()
+    passed = heard(taken())
+    assert len(passed) > 50
+    assert passed == (text * 200)[: len(passed)]
+
+
+def test_what_qemu_does_not_take_now_it_gets_later_and_in_order(typing):
+    text = bytes([ESCAPE]) + bytes(range(256)) * 16
+    uart, taken = typing(text)
+    for _ in range(40):  # more than a pipe holds
+        uart.service([-1], [])
+        uart.nudge()
+    passed = b""
+    while data := taken():
+        passed += data
+        uart.service([], [])
+    passed = heard(passed)
+    assert len(passed) > 1 << 15
+    assert passed == (text * 40)[: len(passed)]
+    assert len(passed) % len(text) == 0
