@@ -58,7 +58,9 @@ class ChannelDifference(Document):
     def __str__(self) -> str:
         more = self.channels - 1
         others = f" ({more} more channel{'s' if more > 1 else ''} too)" if more else ""
-        return f"the {self.what} of channel {self.channel} is {self.written}, by the model it is {self.meant}{others}"
+        return (
+            f"the {self.what} of channel {self.channel} is {self.written}, by the model it is {self.meant}{others}"
+        )
 
 
 class OperatorResult(Document):
@@ -82,7 +84,7 @@ class OperatorResult(Document):
         cause: why a difference is no fault of the NPU or its command stream; None when there is no difference, or
             none is known.
         miscompiled: what Vela is known to have done to it: such an operator fails, even where its output agrees.
-        scaled: the first bias or scale that is not what the model says; such an operator fails, too.
+        scale_difference: the first bias or scale that is not what the model says; such an operator fails, too.
     """
 
     index: int
@@ -99,7 +101,7 @@ class OperatorResult(Document):
     agrees_with: tuple[str, ...] = ()
     cause: str | None = None
     miscompiled: Miscompilation | None = None
-    scaled: ChannelDifference | None = None
+    scale_difference: ChannelDifference | None = None
 
     @property
     def fault(self) -> str:
@@ -107,8 +109,8 @@ class OperatorResult(Document):
         where = f"operator {self.index} {self.type} ({self.name})"
         if self.miscompiled is not None:
             return f"{where} is miscompiled: {self.miscompiled}"
-        if self.scaled is not None:
-            return f"{where} is scaled otherwise than the model says: {self.scaled}"
+        if self.scale_difference is not None:
+            return f"{where} is scaled otherwise than the model says: {self.scale_difference}"
         values = " on made-up values" if self.made_up else ""
         return (
             f"{where} equals no oracle{values}: {self.mismatches} of {self.elements} elements differ by up to "
@@ -118,5 +120,5 @@ class OperatorResult(Document):
     @property
     def explained(self) -> bool:
         """Whether there is no difference, or a known cause for it, and Vela compiled the operator right."""
-        right = self.miscompiled is None and self.scaled is None
+        right = self.miscompiled is None and self.scale_difference is None
         return right and (self.mismatches == 0 or self.cause is not None)

@@ -44,8 +44,8 @@ class Kind(Generic[AnyOperation]):
         time: estimates it, called with the operation, the NPU, the memories behind it and the operations that are
             chained to it (there are none but on U85).
         pack: packs its weights for the compiled core; None for what has none.
-        scales: unpacks its biases and scales, called with the operation and the bytes of its scale streams; None for
-            what has none.
+        scales: unpacks its biases and scales, called with the operation and the bytes of its scale streams; None
+            for what has none.
     """
 
     operation: type[AnyOperation]

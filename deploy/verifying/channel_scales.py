@@ -1,41 +1,41 @@
 """Holds the bias and the scale of every channel that Vela wrote against those that the source model means.
 
 What an operator computes on some inputs hardly tells a multiplier from one that is larger by a ten-thousandth. So
-the scale records of convolutions are compared as numbers, all of them. Where Vela made something else of an operator
-than one operation of all its channels, nothing is said: what it computes is compared in any case.
+the scale records of convolutions are compared as numbers, all of them. Where Vela made something else of an
+operator than operations of all its channels, nothing is said: what it computes is compared in any case.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deploy.debug_database import DebugDatabase
-from deploy.judging.operator_result import ChannelDifference
+from deploy.judging.operator_result import ChannelDifference, OperatorResult
 from deploy.npu.errors import NpuError
 from deploy.npu.program import Program
 from deploy.npu.regions import CONSTANTS
 from deploy.npu.stream.convolution import ConvolutionOperation
 from deploy.npu.stream.dma import Transfer, origin_of
 from deploy.npu.stream.operations import AddressRange
-from deploy.npu.weights.unpacked import ChannelScales
+from deploy.npu.weights.unpacked import ChannelScales, Streams
 from deploy.tflite import Model, Operator
 from deploy.tflite.compiled import npu_operators
 from deploy.verifying.meant_scales import CONVOLUTIONS, MeantScales, meant_scales
+from deploy.verifying.merged_results import not_compared
 
 
 @dataclass(frozen=True)
 class ComparedScales:
-    """What the comparison found.
+    """What the comparison found, by indices of operators in the source model.
 
     Attributes:
-        differing: index of an operator of the source model -> the first of its channels that differs.
-        compared: indices of the operators of which every channel was compared.
-        left_out: those of convolutions of which it was not.
+        differing: operator -> the first of its channels that differs.
+        compared: those of which every channel was compared.
+        left_out: convolutions of which it was not.
     """
 
     differing: Mapping[int, ChannelDifference]
@@ -59,44 +59,68 @@ def compare_scales(
     """
     differing: dict[int, ChannelDifference] = {}
     compared, left_out = set[int](), set[int]()
-    meant: dict[int, MeantScales | None] = {}
-    for index, slices in _slices(source, compiled, programs, database):
-        if index not in meant:
-            meant[index] = meant_scales(source.operators[index], source)
-        wanted, written = meant[index], _written(slices, source, source.operators[index])
-        if wanted is None or written is None or written.bias.size != wanted.known.size:
-            left_out.add(index)
+    for operator, slices in _scheduled(source, compiled, programs, database):
+        meant = meant_scales(operator, source)
+        written = None if meant is None else _joined(slices, source.tensors[operator.outputs[0]].dtype)
+        if meant is None or written is None or written.bias.size != meant.known.size:
+            left_out.add(operator.index)
             continue
-        compared.add(index)
-        found = _difference(written, wanted)
+        compared.add(operator.index)
+        found = _first_difference(written, meant)
         if found is not None:
-            differing.setdefault(index, found)
+            differing.setdefault(operator.index, found)
     return ComparedScales(differing, frozenset(compared - left_out), frozenset(left_out))
 
 
-@dataclass(frozen=True)
-class _Slice:
-    """An operation that computes some channels of an operator.
+def with_scale_differences(
+    results: Sequence[OperatorResult], source: Model, scales: ComparedScales
+) -> tuple[OperatorResult, ...]:
+    """Results of a comparison with what :func:`compare_scales` found; an operator without a result gets one.
+
+    Args:
+        results: operator by operator.
+        source: the model that was compiled.
+        scales: what was found.
+    """
+    found = [
+        each.model_copy(update={"scale_difference": scales.differing.get(each.index)})
+        if each.index in scales.differing
+        else each
+        for each in results
+    ]
+    missing = scales.differing.keys() - {each.index for each in results}
+    found += [
+        not_compared(source.operators[index], source).model_copy(
+            update={"scale_difference": scales.differing[index]}
+        )
+        for index in missing
+    ]
+    return tuple(sorted(found, key=lambda result: result.index)) if missing else tuple(found)
+
+
+class _Slice(NamedTuple):
+    """Some channels of an operator: the operation that first computes them, and its scale records.
 
     Attributes:
-        records: the bytes of its scale records, of each core.
+        ranges: of each core in the constants, or wherever else they are.
+        records: their bytes; what is missing of them they do not have.
+        unpack: reads them.
     """
 
     operation: ConvolutionOperation
     ranges: tuple[AddressRange, ...]
-    constants: NDArray[np.uint8]
-    unpack: Any
+    records: Streams
+    unpack: Callable[[Any, Streams], ChannelScales] | None
 
 
-def _slices(
+def _scheduled(
     source: Model, compiled: Model, programs: Sequence[Program], database: DebugDatabase
-) -> Iterator[tuple[int, list[_Slice]]]:
-    """For every convolution in Vela's schedule the operator that it is of, and its slices of channels.
+) -> Iterator[tuple[Operator, list[_Slice]]]:
+    """Every convolution in Vela's schedule: the operator that it stems from, and its slices in their order.
 
-    Several stripes of a feature map use the same slice: it counts once, where it is first used.
+    Stripes of a feature map use a slice again, which counts once.
     """
-    found: dict[tuple[int, int], dict[tuple[AddressRange, ...], _Slice]] = {}
-    operators: dict[tuple[int, int], int] = {}
+    found: dict[tuple[int, int], tuple[Operator, dict[tuple[AddressRange, ...], _Slice]]] = {}
     for stream, (program, step) in enumerate(zip(programs, npu_operators(compiled), strict=True)):
         constants = np.zeros(0, np.uint8) if step.constants.data is None else step.constants.data
         moved: list[tuple[AddressRange, AddressRange]] = []
@@ -106,59 +130,59 @@ def _slices(
             if not isinstance(operation, ConvolutionOperation) or not operation.finishes:
                 continue
             scheduled = database.commands.get((stream, operation.offset))
-            index = None if scheduled is None else scheduled.source
-            if scheduled is None or index is None or index >= len(source.operators):
+            if scheduled is None or scheduled.source is None or scheduled.source >= len(source.operators):
                 continue
-            if source.operators[index].code in CONVOLUTIONS:
+            operator = source.operators[scheduled.source]
+            if operator.code in CONVOLUTIONS:
                 ranges = tuple(origin_of(part, moved) for part in operation.scales)
+                records = [constants[part.address : part.address + part.length] for part in ranges]
                 unpack = program.architecture.instruction_set.kind_of(operation).scales
-                key = stream, scheduled.number
-                operators[key] = index
-                found.setdefault(key, {}).setdefault(ranges, _Slice(operation, ranges, constants, unpack))
-    for key, slices in found.items():
-        yield operators[key], list(slices.values())
+                slices = found.setdefault((stream, scheduled.number), (operator, {}))[1]
+                slices.setdefault(ranges, _Slice(operation, ranges, records, unpack))
+    for operator, slices in found.values():
+        yield operator, list(slices.values())
 
 
-def _written(slices: Sequence[_Slice], source: Model, operator: Operator) -> ChannelScales | None:
-    """The records of all slices, one behind the other; None where they are not of the whole operator in its order."""
-    ends = [source.tensors[index] for index in (*operator.outputs[:1],)]
-    sizes = {np.dtype(tensor.dtype).itemsize for tensor in ends}
-    if any(each.operation.ofm.dtype.itemsize not in sizes for each in slices):
-        return None
-    addresses = [part.address for each in slices for part in each.ranges[:1]]
-    if any(part.region != CONSTANTS for each in slices for part in each.ranges):
-        return None
-    if len(addresses) != len(slices) or addresses != sorted(addresses):  # Vela writes them in this order
-        return None
-    try:
-        parts = [
-            each.unpack(
-                each.operation, [each.constants[part.address : part.address + part.length] for part in each.ranges]
-            )
-            for each in slices
-        ]
-    except NpuError:
-        return None
+def _joined(slices: Sequence[_Slice], dtype: str) -> ChannelScales | None:
+    """The records of slices one behind the other; None where they are not those of one operation after another.
+
+    Args:
+        slices: of an operation in Vela's schedule.
+        dtype: of what the operator computes; with another size of elements something else is computed.
+    """
+    parts: list[ChannelScales] = []
+    before = -1
+    for operation, ranges, records, unpack in slices:
+        inside = ranges and all(each.region == CONSTANTS for each in ranges)
+        same = operation.ofm.dtype.itemsize == np.dtype(dtype).itemsize
+        # Vela writes the slices in the order of the channels, and computes them so.
+        if unpack is None or not inside or not same or ranges[0].address < before:
+            return None
+        before = ranges[0].address
+        try:
+            parts.append(unpack(operation, records))
+        except NpuError:
+            return None
     return ChannelScales(
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("bias", "multiplier", "shift"))
+        np.concatenate([part.bias for part in parts]),
+        np.concatenate([part.multiplier for part in parts]),
+        np.concatenate([part.shift for part in parts]),
     )
 
 
-def _difference(written: ChannelScales, meant: MeantScales) -> ChannelDifference | None:
-    pairs = {
-        "bias": written.bias != meant.channels.bias,
-        "multiplier": (written.multiplier != meant.channels.multiplier) & meant.known,
-        "shift": (written.shift != meant.channels.shift) & meant.known,
+def _first_difference(written: ChannelScales, meant: MeantScales) -> ChannelDifference | None:
+    numbers = {
+        "bias": (written.bias, meant.channels.bias, True),
+        "multiplier": (written.multiplier, meant.channels.multiplier, meant.known),
+        "shift": (written.shift, meant.channels.shift, meant.known),
     }
-    anywhere = np.any(list(pairs.values()), axis=0)
-    if not anywhere.any():
+    differs = {name: (ours != theirs) & known for name, (ours, theirs, known) in numbers.items()}
+    channels = np.logical_or.reduce([*differs.values()])
+    if not channels.any():
         return None
-    channel = int(anywhere.argmax())
-    what = next(name for name, differs in pairs.items() if differs[channel])
+    first = int(channels.argmax())
+    what = next(name for name, each in differs.items() if each[first])
+    ours, theirs, _ = numbers[what]
     return ChannelDifference(
-        channel=channel,
-        what=what,
-        written=int(getattr(written, what)[channel]),
-        meant=int(getattr(meant.channels, what)[channel]),
-        channels=int(anywhere.sum()),
+        channel=first, what=what, written=int(ours[first]), meant=int(theirs[first]), channels=int(channels.sum())
     )

@@ -1,13 +1,12 @@
 """Which bias, multiplier and shift each channel of a convolution has by the source model alone.
 
-They follow from the scales of its tensors as TFLite's kernels make them (``QuantizeMultiplier``) and Vela 5.2.0 writes
-them: 31 bits and a shift to the right; where sums have 64 bits, the 15 bits to which both round the 31.
+They follow from the scales of its tensors as TFLite's kernels make them (``QuantizeMultiplier``), and as Vela
+5.2.0 writes them: 31 bits and a shift to the right; where sums have 64 bits, the 15 to which both round these.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +20,8 @@ CONVOLUTIONS = frozenset(["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TR
 """Operators of which Vela makes convolutions of the same channels."""
 
 _DTYPES = ("int8", "uint8", "int16")
-_ONLY_CLAMPED = (0, 1, 2, 3)
-"""TFLite's ``ActivationFunctionType``: NONE, RELU, RELU_N1_TO_1, RELU6."""
 _INT32 = 2
 """TFLite's ``TensorType``."""
-_SMALLEST, _LARGEST = 2.0**-32, 2.0**31
-"""Between these a scale keeps all its bits in Vela, which has multiplier and shift of each."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +55,7 @@ def meant_scales(operator: Operator, source: Model) -> MeantScales | None:
         return None
     activation, weights, bias = _operands(operator, source)
     output = source.tensors[operator.outputs[0]]
-    if activation is None or weights is None or weights.data is None or not weights.shape:
+    if activation is None or weights is None or weights.data is None or not (activation.shape and weights.shape):
         return None
     depthwise = operator.code == "DEPTHWISE_CONV_2D"
     channels = weights.shape[-1] if depthwise else weights.shape[0]
@@ -70,32 +65,30 @@ def meant_scales(operator: Operator, source: Model) -> MeantScales | None:
         return None  # Vela subtracts it behind the operator
     if depthwise and activation.shape[-1] not in (1, channels):
         return None  # Vela computes the channels of one multiple after those of another
-    options = options_of(source, operator)
-    if getattr(options, "fusedActivationFunction", 0) not in _ONLY_CLAMPED:
-        return None
     biases = _biases(bias, channels)
     ifm, weight, ofm = _scales(activation, 1), _scales(weights, channels), _scales(output, 1)
     if biases is None or ifm is None or weight is None or ofm is None:
         return None
     # TFLite's kernels for one scale of all weights multiply in float; Vela does so for these.
     in_float = activation.dtype == "uint8" or (operator.code == "FULLY_CONNECTED" and weight.size == 1)
-    product = (ifm * weight).astype(np.float64) if in_float else ifm.astype(np.float64) * weight
-    multiplier, shift = _fixed_point(product / ofm)
-    if activation.dtype == "int16" and _has_wide_sums(bias, options):
+    with np.errstate(all="ignore"):
+        product = (ifm * weight).astype(np.float64) if in_float else ifm.astype(np.float64) * weight
+        multiplier, shift = _fixed_point(product / ofm)
+    if activation.dtype == "int16" and _has_wide_sums(bias, operator, source):
         multiplier, shift = np.minimum((multiplier >> 16) + (multiplier >> 15 & 1), 0x7FFF), shift - 16
-    known = np.all([(each >= _SMALLEST) & (each < _LARGEST) for each in np.broadcast_arrays(ifm, weight, ofm)], axis=0)
-    known &= (shift >= 0) & (shift < 64) & (multiplier < 1 << 31)
-    multiplier, shift, known = (np.broadcast_to(each, channels) for each in (multiplier, shift, known))
-    return MeantScales(ChannelScales(biases, multiplier, shift), known)
+    known = _whole(ifm) & _whole(weight) & _whole(ofm) & (shift >= 0) & (shift < 64) & (multiplier < 1 << 31)
+    times = channels // weight.size
+    return MeantScales(
+        ChannelScales(biases, np.repeat(multiplier, times), np.repeat(shift, times)), np.repeat(known, times)
+    )
 
 
 def _operands(operator: Operator, source: Model) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
     """Activation, weights and bias; None for each that is left out."""
-    given = [source.tensors[index] if index >= 0 else None for index in operator.inputs]
-    found = [*given[1:], None, None] if operator.code == "TRANSPOSE_CONV" else [*given, None]
-    if operator.code == "TRANSPOSE_CONV":  # the output's shape, the weights, the activation
-        return found[1], found[0], found[2]
-    return found[0], found[1], found[2]
+    given = [source.tensors[index] if index >= 0 else None for index in (*operator.inputs, -1, -1)]
+    if operator.code == "TRANSPOSE_CONV":  # the output's shape comes first, then the weights
+        return given[2], given[1], given[3]
+    return given[0], given[1], given[2]
 
 
 def _biases(bias: Tensor | None, channels: int) -> NDArray[np.int64] | None:
@@ -114,11 +107,17 @@ def _scales(tensor: Tensor, channels: int) -> NDArray[np.float32] | None:
     return np.array(tensor.quantization.scales, np.float32)
 
 
-def _has_wide_sums(bias: Tensor | None, options: Any) -> bool:
-    """Whether the kernels of int16 add up in 64 bits: the type of the bias says it, or is said without one."""
+def _whole(scales: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Whether a scale keeps all its bits in Vela, which has multiplier and shift of each."""
+    found: NDArray[np.bool_] = (scales >= 2.0**-32) & (scales < 2.0**31)
+    return found
+
+
+def _has_wide_sums(bias: Tensor | None, operator: Operator, source: Model) -> bool:
+    """Whether the kernels of int16 add up in 64 bits: the type of the bias says it, or an option without one."""
     if bias is not None:
         return bias.dtype == "int64"
-    return bool(getattr(options, "quantizedBiasType", 0) != _INT32)
+    return bool(getattr(options_of(source, operator), "quantizedBiasType", 0) != _INT32)
 
 
 def _fixed_point(factors: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
