@@ -109,13 +109,15 @@ class OperatorResult(Document):
         where = f"operator {self.index} {self.type} ({self.name})"
         if self.miscompiled is not None:
             return f"{where} is miscompiled: {self.miscompiled}"
-        if self.scale_difference is not None:
-            return f"{where} is scaled otherwise than the model says: {self.scale_difference}"
         values = " on made-up values" if self.made_up else ""
-        return (
-            f"{where} equals no oracle{values}: {self.mismatches} of {self.elements} elements differ by up to "
+        computed = (
+            f"equals no oracle{values}: {self.mismatches} of {self.elements} elements differ by up to "
             f"{self.max_lsb:g} LSB, and no known cause explains it"
         )
+        if self.scale_difference is None:
+            return f"{where} {computed}"
+        scaled = f"{where} is scaled otherwise than the model says: {self.scale_difference}"
+        return f"{scaled}; it {computed}" if self.mismatches and self.cause is None else scaled
 
     @property
     def explained(self) -> bool:

@@ -59,6 +59,8 @@ def meant_scales(operator: Operator, source: Model) -> MeantScales | None:
         return None
     depthwise = operator.code == "DEPTHWISE_CONV_2D"
     channels = weights.shape[-1] if depthwise else weights.shape[0]
+    if channels > 2 * weights.data.size:  # of a damaged model: even two of four bits have a byte
+        return None
     if activation.dtype not in _DTYPES or output.dtype != activation.dtype:
         return None
     if activation.dtype == "int16" and zero_point_of(activation):
@@ -96,6 +98,8 @@ def _biases(bias: Tensor | None, channels: int) -> NDArray[np.int64] | None:
     if bias is None:
         return np.zeros(channels, np.int64)
     if bias.data is None or bias.dtype not in ("int32", "int64") or bias.elements != channels:
+        return None
+    if bias.data.size != bias.nbytes:  # a sparse one
         return None
     return constant(bias).reshape(channels).astype(np.int64)
 
