@@ -27,6 +27,10 @@ from deploy.tflite.compiled import npu_operators
 from deploy.verifying.meant_scales import CONVOLUTIONS, MeantScales, meant_scales
 from deploy.verifying.merged_results import not_compared
 
+_BRANCHES = frozenset(["CALL", "IF", "WHILE"])
+"""Operators whose subgraphs compute: Vela's database counts what is in these as operators of the first subgraph.
+(That of CALL_ONCE sets variables.)"""
+
 
 @dataclass(frozen=True)
 class ComparedScales:
@@ -120,6 +124,8 @@ def _scheduled(
 
     Stripes of a feature map use a slice again, which counts once.
     """
+    if any(operator.code in _BRANCHES for operator in source.operators):
+        return
     found: dict[tuple[int, int], tuple[Operator, dict[tuple[AddressRange, ...], _Slice]]] = {}
     for stream, (program, step) in enumerate(zip(programs, npu_operators(compiled), strict=True)):
         constants = np.zeros(0, np.uint8) if step.constants.data is None else step.constants.data

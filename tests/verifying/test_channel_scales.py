@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from deploy.debug_database import DebugDatabase
 from deploy.hardware.npus import npu_named
 from deploy.judging.operator_result import ChannelDifference, OperatorResult
 from deploy.npu.program import Program
-from deploy.tflite import Model
+from deploy.tflite import Model, Operator
 from deploy.verifying import build_check
 from deploy.verifying.build_check import check_build
 from deploy.verifying.channel_scales import ComparedScales, compare_scales, with_scale_differences
@@ -222,6 +222,14 @@ def test_scales_that_are_not_in_the_constants_are_not_judged(large: Callable[[st
     )
     found = compare_scales(made.source, made.compiled, (unmoved,), made.debug)
     assert (found.compared, found.left_out, found.differing) == (frozenset(), {0}, {})
+
+
+def test_of_a_model_with_branches_nothing_is_said(large: Callable[[str], Compiled]) -> None:
+    made = large("U55-128")
+    branch = Operator(1, "IF", (), ())
+    branching = replace(made.source, operators=(*made.source.operators, branch))
+    found = compare_scales(branching, made.compiled, made.programs, made.debug)
+    assert found == ComparedScales({}, frozenset(), frozenset())
 
 
 def result(index: int) -> OperatorResult:
