@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deploy.debug_database import DebugDatabase
 from deploy.judging.operator_result import ChannelDifference, OperatorResult
@@ -82,38 +83,33 @@ def with_scale_differences(
     """Results of a comparison with what :func:`compare_scales` found; an operator without a result gets one.
 
     Args:
-        results: operator by operator.
+        results: operator by operator, in the model's order.
         source: the model that was compiled.
         scales: what was found.
     """
-    found = [
-        each.model_copy(update={"scale_difference": scales.differing.get(each.index)})
+    missing = scales.differing.keys() - {each.index for each in results}
+    added = [not_compared(source.operators[index], source) for index in missing]
+    found = sorted((*results, *added), key=lambda each: each.index)
+    return tuple(
+        each.model_copy(update={"scale_difference": scales.differing[each.index]})
         if each.index in scales.differing
         else each
-        for each in results
-    ]
-    missing = scales.differing.keys() - {each.index for each in results}
-    found += [
-        not_compared(source.operators[index], source).model_copy(
-            update={"scale_difference": scales.differing[index]}
-        )
-        for index in missing
-    ]
-    return tuple(sorted(found, key=lambda result: result.index)) if missing else tuple(found)
+        for each in found
+    )
 
 
 class _Slice(NamedTuple):
     """Some channels of an operator: the operation that first computes them, and its scale records.
 
     Attributes:
-        ranges: of each core in the constants, or wherever else they are.
-        records: their bytes; what is missing of them they do not have.
+        ranges: where the records of each core come from.
+        constants: what region 0 holds.
         unpack: reads them.
     """
 
     operation: ConvolutionOperation
     ranges: tuple[AddressRange, ...]
-    records: Streams
+    constants: NDArray[np.uint8]
     unpack: Callable[[Any, Streams], ChannelScales] | None
 
 
@@ -141,10 +137,9 @@ def _scheduled(
             operator = source.operators[scheduled.source]
             if operator.code in CONVOLUTIONS:
                 ranges = tuple(origin_of(part, moved) for part in operation.scales)
-                records = [constants[part.address : part.address + part.length] for part in ranges]
                 unpack = program.architecture.instruction_set.kind_of(operation).scales
                 slices = found.setdefault((stream, scheduled.number), (operator, {}))[1]
-                slices.setdefault(ranges, _Slice(operation, ranges, records, unpack))
+                slices.setdefault(ranges, _Slice(operation, ranges, constants, unpack))
     for operator, slices in found.values():
         yield operator, list(slices.values())
 
@@ -158,7 +153,7 @@ def _joined(slices: Sequence[_Slice], dtype: str) -> ChannelScales | None:
     """
     parts: list[ChannelScales] = []
     before = -1
-    for operation, ranges, records, unpack in slices:
+    for operation, ranges, constants, unpack in slices:
         inside = ranges and all(each.region == CONSTANTS for each in ranges)
         same = operation.ofm.dtype.itemsize == np.dtype(dtype).itemsize
         # Vela writes the slices in the order of the channels, and computes them so.
@@ -166,7 +161,7 @@ def _joined(slices: Sequence[_Slice], dtype: str) -> ChannelScales | None:
             return None
         before = ranges[0].address
         try:
-            parts.append(unpack(operation, records))
+            parts.append(unpack(operation, [constants[at : at + length] for _, at, length in ranges]))
         except NpuError:
             return None
     return ChannelScales(
