@@ -15,6 +15,7 @@ from tflite_writer import GraphWriter, schema
 
 from deploy import tflite
 from deploy.build_folder import COMPILE_DOCUMENT, BuildFolder, sha256_of_bytes
+from deploy.cli.main import run
 from deploy.compiling.compile_options import compile_options
 from deploy.compiling.compiler import VELA
 from deploy.debug_database import DebugDatabase
@@ -279,6 +280,14 @@ def test_a_multiplier_that_changes_no_output_fails_the_verdict_by_name(
     assert verdict.operator_check is not None
     assert (verdict.operator_check.differing, verdict.operator_check.unexplained) == (0, 1)
     assert (verdict.operator_check.exact, verdict.operator_check.inexact) == (3, 0)
+
+
+def test_the_table_of_operators_says_it(
+    slightly_off: tuple[BuildFolder, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    build, _ = slightly_off
+    assert run(["verify", str(build.path), "--layers"]) == 1
+    assert capsys.readouterr().out.count("OTHER SCALE") == 1
 
 
 def test_compile_tells_it_in_no_time_and_where_nothing_can_be_computed(
