@@ -62,14 +62,18 @@ def explain(evidence: KnownFacts) -> str | None:
 
 
 def summarise(results: Sequence[OperatorResult]) -> tuple[str, ...]:
-    """Why outputs differ: one sentence per known cause, and one for the first operator without any."""
+    """Why outputs differ: one sentence per known cause, and one for the first operator without any.
+
+    An operator whose scales are not the model's is named as well, whatever it computed.
+    """
     sentences: dict[str, int] = {}
     for result in results:
         known = str(result.miscompiled) if result.miscompiled else result.cause if result.mismatches else None
         if known is not None:
             sentences[known] = sentences.get(known, 0) + 1
     found = [f"{cause} ({count} operator{'s' if count > 1 else ''})" for cause, count in sentences.items()]
-    unknown = next((result for result in results if not result.explained and not result.miscompiled), None)
+    wrong = [result for result in results if not result.explained and not result.miscompiled]
+    unknown = next((result for result in wrong if result.first is not None and result.cause is None), None)
     if unknown is not None and unknown.first is not None:
         first = unknown.first
         found.append(
@@ -77,6 +81,9 @@ def summarise(results: Sequence[OperatorResult]) -> tuple[str, ...]:
             f"in {unknown.mismatches} of {unknown.elements} elements by up to {unknown.max_lsb:g} LSB, first at "
             f"{list(first.position)} of input {first.input}: NPU {first.npu:g}, reference {first.reference:g}"
         )
+    scaled = next((result for result in wrong if result.scale_difference is not None), None)
+    if scaled is not None:
+        found.append(f"operator {scaled.index} {scaled.type} ({scaled.name}): {scaled.scale_difference}")
     if not found:
         found.append("every operator computes what the reference computes")
     return tuple(found)

@@ -15,7 +15,10 @@ class OperatorCheck(Document):
         made_up: on how many sets of made-up values of their own they were compared as well.
         operators: how many were compared, those that a later one absorbs among them.
         differing: how many of these differ from the reference kernels.
-        unexplained: how many of these equal no oracle as a whole, and have no known cause. One is enough to fail.
+        unexplained: how many of these equal no oracle as a whole, and have no known cause, or have another bias or
+            scale than the model says. One is enough to fail.
+        exact: of how many convolutions the biases and scales of all channels were held against the source model's.
+        inexact: of how many they were not, because Vela computes these in another form.
         left_out: what was not compared, and why: one sentence each.
         source: where it was checked: in the run that the document is about, when the build was compiled, in a run
             after that, or not at all.
@@ -27,6 +30,8 @@ class OperatorCheck(Document):
     operators: int = 0
     differing: int = 0
     unexplained: int = 0
+    exact: int = 0
+    inexact: int = 0
     left_out: tuple[str, ...] = ()
     source: Literal["this run", "compile", "an earlier run", "none"] = "none"
     sha256: str = ""
@@ -35,6 +40,11 @@ class OperatorCheck(Document):
     def sentences(self) -> tuple[str, ...]:
         """What people should know of it; nothing where nothing was checked or left out."""
         left = tuple(f"not compared: {sentence}" for sentence in self.left_out)
+        if self.inexact:
+            left += (
+                f"not compared as numbers: biases and scales of {self.inexact} of {self.exact + self.inexact} "
+                "convolutions, which Vela computes in another form",
+            )
         if self.source == "none":
             return left
         known = self.differing - self.unexplained

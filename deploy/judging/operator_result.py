@@ -38,6 +38,31 @@ class Miscompilation(Document):
         return f"{self.what}; way around: {self.way_around}"
 
 
+class ChannelDifference(Document):
+    """A channel of an operator whose bias or scale in what Vela wrote is not the one that the source model says.
+
+    Attributes:
+        channel: number of the first one.
+        what: ``bias``, ``multiplier`` or ``shift``.
+        written: its value in what Vela wrote.
+        meant: its value by the source model.
+        channels: how many channels of the operator differ.
+    """
+
+    channel: int
+    what: str
+    written: int
+    meant: int
+    channels: int
+
+    def __str__(self) -> str:
+        more = self.channels - 1
+        others = f" ({more} more channel{'s' if more > 1 else ''} too)" if more else ""
+        return (
+            f"the {self.what} of channel {self.channel} is {self.written}, by the model it is {self.meant}{others}"
+        )
+
+
 class OperatorResult(Document):
     """One operator of the source model, compared on the NPU's own inputs.
 
@@ -59,6 +84,7 @@ class OperatorResult(Document):
         cause: why a difference is no fault of the NPU or its command stream; None when there is no difference, or
             none is known.
         miscompiled: what Vela is known to have done to it: such an operator fails, even where its output agrees.
+        scale_difference: the first bias or scale that is not what the model says; such an operator fails, too.
     """
 
     index: int
@@ -75,6 +101,7 @@ class OperatorResult(Document):
     agrees_with: tuple[str, ...] = ()
     cause: str | None = None
     miscompiled: Miscompilation | None = None
+    scale_difference: ChannelDifference | None = None
 
     @property
     def fault(self) -> str:
@@ -83,12 +110,17 @@ class OperatorResult(Document):
         if self.miscompiled is not None:
             return f"{where} is miscompiled: {self.miscompiled}"
         values = " on made-up values" if self.made_up else ""
-        return (
-            f"{where} equals no oracle{values}: {self.mismatches} of {self.elements} elements differ by up to "
+        computed = (
+            f"equals no oracle{values}: {self.mismatches} of {self.elements} elements differ by up to "
             f"{self.max_lsb:g} LSB, and no known cause explains it"
         )
+        if self.scale_difference is None:
+            return f"{where} {computed}"
+        scaled = f"{where} is scaled otherwise than the model says: {self.scale_difference}"
+        return f"{scaled}; it {computed}" if self.mismatches and self.cause is None else scaled
 
     @property
     def explained(self) -> bool:
         """Whether there is no difference, or a known cause for it, and Vela compiled the operator right."""
-        return self.miscompiled is None and (self.mismatches == 0 or self.cause is not None)
+        right = self.miscompiled is None and self.scale_difference is None
+        return right and (self.mismatches == 0 or self.cause is not None)

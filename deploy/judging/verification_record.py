@@ -28,7 +28,8 @@ class VerificationRecord(Document):
         schema_version: of this document.
         deploy: version of deploy that made it.
         check: its figures; bound to the compiled model by their ``sha256``.
-        operators: those that differ from the reference kernels, or that Vela miscompiled.
+        operators: those that differ from the reference kernels, that Vela miscompiled, or that have
+            another bias or scale than the model says.
         unwritten: what is known of outputs that nothing in the compiled model writes, one sentence each.
         input_source: where the inputs come from.
         in_time: whether nothing was left out because the time was up.
@@ -98,20 +99,20 @@ def _digest(record: VerificationRecord) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def not_checked(build: BuildFolder, why: str, miscompiled: Sequence[OperatorResult] = ()) -> VerificationRecord:
+def not_checked(build: BuildFolder, why: str, wrong: Sequence[OperatorResult] = ()) -> VerificationRecord:
     """The record of a build whose operators were not compared.
 
     Args:
         build: whose they are.
         why: one sentence.
-        miscompiled: operators that are known to be wrong without a comparison.
+        wrong: operators that are known to be wrong without a comparison.
 
     Raises:
         BadInputError: its compiled model is damaged.
     """
-    check = OperatorCheck(left_out=(why,), unexplained=len(miscompiled), sha256=build.document.compiled_sha256)
+    check = OperatorCheck(left_out=(why,), unexplained=len(wrong), sha256=build.document.compiled_sha256)
     unwritten = unwritten_outputs(build.compiled_model)
-    return VerificationRecord(check=check, operators=tuple(miscompiled), unwritten=unwritten)
+    return VerificationRecord(check=check, operators=tuple(wrong), unwritten=unwritten)
 
 
 def keep_record(build: BuildFolder, record: VerificationRecord) -> VerificationRecord:

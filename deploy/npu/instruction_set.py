@@ -16,6 +16,7 @@ from deploy.npu.execution.workspace import Workspace
 from deploy.npu.stream.commands import Command, CommandSet, Settings
 from deploy.npu.stream.operations import Operation
 from deploy.npu.timing.cycles import OperationTime
+from deploy.npu.weights.unpacked import ChannelScales, Streams
 
 AnyOperation = TypeVar("AnyOperation", bound=Operation)
 
@@ -43,6 +44,8 @@ class Kind(Generic[AnyOperation]):
         time: estimates it, called with the operation, the NPU, the memories behind it and the operations that are
             chained to it (there are none but on U85).
         pack: packs its weights for the compiled core; None for what has none.
+        scales: unpacks its biases and scales, called with the operation and the bytes of its scale streams; None
+            for what has none.
     """
 
     operation: type[AnyOperation]
@@ -52,6 +55,7 @@ class Kind(Generic[AnyOperation]):
     translate: Callable[[AnyOperation, Tables], Record] | None
     time: Callable[..., OperationTime]
     pack: Packing | None = None
+    scales: Callable[[Any, Streams], ChannelScales] | None = None
 
 
 @dataclass(frozen=True)

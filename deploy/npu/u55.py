@@ -32,7 +32,7 @@ from deploy.npu.stream.u55_operations import (
 )
 from deploy.npu.stream.u55_registers import U55RegisterValues
 from deploy.npu.timing.cycles import convolution_time, dma_time, elementwise_time, pooling_time
-from deploy.npu.weights.u55_layout import unpack
+from deploy.npu.weights.u55_layout import unpack, unpack_scales
 
 _PACK = Packing(u55_order)
 _KINDS = (
@@ -44,6 +44,7 @@ _KINDS = (
         translate=partial(translate_convolution, pack=_PACK),
         time=convolution_time,
         pack=_PACK,
+        scales=unpack_scales,
     ),
     Kind(
         PoolingOperation,

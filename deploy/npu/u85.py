@@ -38,7 +38,7 @@ from deploy.npu.stream.u85_readers import (
 )
 from deploy.npu.stream.u85_registers import U85RegisterValues
 from deploy.npu.timing.u85_cycles import dma_time, mac_time, output_time
-from deploy.npu.weights.u85_layout import unpack
+from deploy.npu.weights.u85_layout import unpack, unpack_scales
 
 _PACK = Packing(u85_order)
 _KINDS = (
@@ -50,6 +50,7 @@ _KINDS = (
         translate=partial(translate_u85_convolution, pack=_PACK),
         time=mac_time,
         pack=_PACK,
+        scales=unpack_scales,
     ),
     Kind(
         U85PoolingOperation,

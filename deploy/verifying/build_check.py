@@ -21,6 +21,7 @@ from deploy.processes.worker import TOO_LONG, WorkerEndedError
 from deploy.tflite import Model
 from deploy.tflite.unwritten import unwritten_outputs
 from deploy.verifying.begun_check import BegunCheck
+from deploy.verifying.channel_scales import compare_scales, with_scale_differences
 from deploy.verifying.deciding_versions import deciding_versions
 from deploy.verifying.judged_part import judged_part
 from deploy.verifying.kept_check import inputs_digest
@@ -147,10 +148,12 @@ def check_build(
 
 
 def _not_compared(build: BuildFolder, why: str) -> VerificationRecord:
-    """What is known without a comparison: the command stream alone tells most miscompilations."""
+    """What is known without a comparison: what Vela wrote tells most miscompilations, and other scales."""
     try:
-        programs = NpuInference(build.compiled_model, npu_named(build.document.npu)).programs()
-        operations = operations_of(programs, build.debug)
-        return not_checked(build, why, with_miscompilations((), build.source_model, operations))
+        source, compiled = build.source_model, build.compiled_model
+        programs = NpuInference(compiled, npu_named(build.document.npu)).programs()
+        found = with_miscompilations((), source, operations_of(programs, build.debug))
+        scales = compare_scales(source, compiled, programs, build.debug)
+        return not_checked(build, why, with_scale_differences(found, source, scales))
     except DeployError:
         return not_checked(build, why)

@@ -30,8 +30,8 @@ class CheckedOperators:
 
     @property
     def differing(self) -> tuple[OperatorResult, ...]:
-        """The results of operators that differ, or that Vela is known to have miscompiled."""
-        return tuple(result for result in self.results if result.mismatches or result.miscompiled)
+        """The results of operators that differ, or of which something is wrong whatever they compute."""
+        return tuple(result for result in self.results if result.mismatches or not result.explained)
 
 
 def not_checked(build: BuildFolder, reason: str) -> CheckedOperators:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deploy.judging.operator_result import OperatorResult
+from deploy.tflite import Model, Operator
 
 
 def merged(rounds: Sequence[tuple[OperatorResult, ...]], inputs: Sequence[int]) -> tuple[OperatorResult, ...]:
@@ -45,6 +46,26 @@ def with_faults(
         if not each.explained
     }
     return tuple(faults.get((each.index, each.name), each) if each.explained else each for each in results)
+
+
+def not_compared(operator: Operator, source: Model) -> OperatorResult:
+    """The result of an operator of which no output was compared, for what is known of it all the same.
+
+    Args:
+        operator: of the source model.
+        source: that model.
+    """
+    tensor = source.tensors[operator.outputs[0]]
+    return OperatorResult(
+        index=operator.index,
+        type=operator.code,
+        name=tensor.name,
+        dtype=tensor.dtype,
+        absorbs=(),
+        elements=0,
+        mismatches=0,
+        max_lsb=0,
+    )
 
 
 def _joined(some: OperatorResult, other: OperatorResult) -> OperatorResult:

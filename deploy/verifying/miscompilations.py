@@ -24,6 +24,7 @@ from deploy.npu.stream.operations import BlockOperation, Function, Scale
 from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
 from deploy.tflite import Model, Operator
 from deploy.tflite.options import options_of
+from deploy.verifying.merged_results import not_compared
 
 if TYPE_CHECKING:
     from deploy.npu.stream.u85_operations import AxisSampling
@@ -112,23 +113,8 @@ def with_miscompilations(
         elif mine:
             found += [result.model_copy(update={"miscompiled": known}) for result in mine]
         else:
-            found.append(_not_compared(operator, source, known))
+            found.append(not_compared(operator, source).model_copy(update={"miscompiled": known}))
     return tuple(found)
-
-
-def _not_compared(operator: Operator, source: Model, known: Miscompilation) -> OperatorResult:
-    tensor = source.tensors[operator.outputs[0]]
-    return OperatorResult(
-        index=operator.index,
-        type=operator.code,
-        name=tensor.name,
-        dtype=tensor.dtype,
-        absorbs=(),
-        elements=0,
-        mismatches=0,
-        max_lsb=0,
-        miscompiled=known,
-    )
 
 
 def operations_of(programs: Sequence[Program], database: DebugDatabase) -> dict[int, list[BlockOperation]]:

@@ -16,6 +16,7 @@ from deploy.hardware.npus import npu_named
 from deploy.judging.build_models import Models
 from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.samples import Sample
+from deploy.verifying.channel_scales import compare_scales, with_scale_differences
 from deploy.verifying.check_rounds import Rounds
 from deploy.verifying.checked_operators import CheckedOperators, not_checked
 from deploy.verifying.layer_capture import LayerCapture
@@ -87,7 +88,10 @@ def check_operators(
     results = with_faults(
         results, merged([each.walk.results for each in made_up], [each.inputs for each in made_up])
     )
-    results = with_miscompilations(results, models.source, operations_of(inference.programs(), database))
+    programs = inference.programs()
+    results = with_miscompilations(results, models.source, operations_of(programs, database))
+    scales = compare_scales(models.source, models.compiled, programs, database)
+    results = with_scale_differences(results, models.source, scales)
     # What a later round did not get to was compared in the first one.
     whole = [each for each in done if each.answers]
     expected = tuple(sample for each in whole for sample in each.walk.expected)
@@ -99,6 +103,8 @@ def check_operators(
         operators=len(first.walk.compared),
         differing=len({result.index for result in results if result.mismatches}),
         unexplained=len({result.index for result in results if not result.explained}),
+        exact=len(scales.compared),
+        inexact=len(scales.left_out),
         left_out=first.walk.left_out,
         source="this run",
         sha256=build.document.compiled_sha256,

@@ -28,6 +28,7 @@ from deploy.judging.reference import ReferenceKernels
 from deploy.judging.samples import Sample, stacked, unstacked
 from deploy.npu.errors import UnsupportedError
 from deploy.tflite import Model
+from deploy.verifying.channel_scales import compare_scales, with_scale_differences
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.layer_walk import walk
 from deploy.verifying.miscompilations import operations_of, with_miscompilations
@@ -226,7 +227,10 @@ def _row(network: Network, npu: Npu, mode: str, compiled: Path, debug: Path) -> 
             return row
         row.npu_operators = len(capture.operations)
         _compare(row, network, unstacked(outputs, len(network.samples)))
-        results = walk(network.model, capture, inputs, outputs).results
+        scales = compare_scales(network.model, model, inference.programs(), database)
+        results = with_scale_differences(
+            walk(network.model, capture, inputs, outputs).results, network.model, scales
+        )
         if row.status == "unexplained" and each_equals_litert(network, results):
             row.status, row.agrees_with = "exact", ONE_BY_ONE
         elif row.status == "unexplained" or not all(result.explained for result in results):
@@ -250,7 +254,7 @@ def each_equals_litert(network: Network, results: Sequence[OperatorResult]) -> b
     compared |= {int(absorbed.split()[0]) for result in results for absorbed in result.absorbs}
     whole = ReferenceKernels.name in network.expected
     every = compared == {operator.index for operator in network.model.operators}
-    return not whole and every and not any(result.mismatches or result.miscompiled for result in results)
+    return not whole and every and not any(result.mismatches or not result.explained for result in results)
 
 
 def _defects(source: Model, inference: NpuInference, database: DebugDatabase, offset: int | None) -> list[str]:

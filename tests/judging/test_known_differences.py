@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from deploy.judging.known_differences import KnownFacts, explain, summarise
-from deploy.judging.operator_result import FirstDifference, Miscompilation, OperatorResult
+from deploy.judging.operator_result import ChannelDifference, FirstDifference, Miscompilation, OperatorResult
 
 SUM = KnownFacts("SUM", "int8", agreeing=(), overflow=0.0, saturated=False)
 
@@ -56,6 +56,16 @@ def test_a_miscompilation_is_said_with_its_way_around_even_where_no_element_diff
     found = result(mismatches=0, miscompiled=known)
     assert not found.explained
     assert summarise([found]) == ("SUM: a defect of Vela; way around: one axis after another (1 operator)",)
+
+
+def test_an_operator_with_another_scale_is_named_beside_one_that_differs() -> None:
+    other = ChannelDifference(channel=7, what="shift", written=40, meant=41, channels=1)
+    scaled = result(index=1, mismatches=0, first=None, scale_difference=other)
+    named = "operator 1 CONV_2D (conv): the shift of channel 7 is 40, by the model it is 41"
+    assert summarise([scaled]) == (named,)
+    sentences = summarise([scaled, result()])
+    assert "operator 3 CONV_2D" in sentences[0]
+    assert sentences[1:] == (named,)
 
 
 def test_nothing_to_explain_is_said() -> None:

@@ -17,7 +17,6 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from types import ModuleType
 from typing import NamedTuple
 
@@ -31,7 +30,7 @@ from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.workspace import Key, Packed, Workspace, key_of, lasting
 from deploy.npu.instruction_set import InstructionSet
 from deploy.npu.stream.convolution import ConvolutionOperation
-from deploy.npu.stream.dma import Transfer
+from deploy.npu.stream.dma import Transfer, origin_of
 from deploy.npu.stream.operations import AddressRange, Operation
 from deploy.npu.weights.unpacked import Streams
 
@@ -42,8 +41,6 @@ _SMALL = 1 << 14
 _BLOCK = 1 << 22
 """Bytes of a block of rooms; for so many NumPy asks Linux for large pages, of which few have to be fetched."""
 _ALIGNMENT = 64
-_LATEST = 64
-"""Transfers among which the one that brought a stream is looked for: it comes shortly before."""
 
 
 class _Job(NamedTuple):
@@ -176,22 +173,13 @@ def _jobs(operations: Sequence[Operation], instructions: InstructionSet, memory:
                 moved.append(ends)
         elif isinstance(operation, ConvolutionOperation):
             pack = instructions.kind_of(operation).pack
-            ranges = tuple(_source(stream, moved) for stream in operation.streams)
+            ranges = tuple(origin_of(stream, moved) for stream in operation.streams)
             parts = [_constant(part, memory) for part in ranges]
             streams = [part for part in parts if part is not None]
             if pack is not None and streams and len(streams) == len(parts):
                 count = len(operation.weights)
                 jobs.append(_Job(operation, pack, streams[:count], streams[count:], ranges))
     return jobs
-
-
-def _source(stream: AddressRange, moved: Sequence[tuple[AddressRange, AddressRange]]) -> AddressRange:
-    """Where a stream comes from that was moved; itself if none was."""
-    for source, target in islice(reversed(moved), _LATEST):
-        offset = stream.address - target.address
-        if target.region == stream.region and 0 <= offset <= target.length - stream.length:
-            return AddressRange(source.region, source.address + offset, stream.length)
-    return stream
 
 
 def _constant(stream: AddressRange, memory: Memory) -> NDArray[np.uint8] | None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from deploy.npu.stream.operations import Access, AddressRange, Operation, Place
 
 DMA = "DMA"
 """The label of transfers."""
+
+_LATEST = 64
+"""Transfers among which the one that brought a stream is looked for: it comes shortly before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +73,17 @@ class DmaOperation(Transfer):
             Place("from", self.source_region, self.source),
             Place("to", self.destination_region, self.destination),
         )
+
+
+def origin_of(stream: AddressRange, moved: Sequence[tuple[AddressRange, AddressRange]]) -> AddressRange:
+    """Where a stream comes from that was moved; itself if none was.
+
+    Args:
+        stream: that an operation reads.
+        moved: the ends of the transfers before it, in their order.
+    """
+    for source, target in islice(reversed(moved), _LATEST):
+        offset = stream.address - target.address
+        if target.region == stream.region and 0 <= offset <= target.length - stream.length:
+            return AddressRange(source.region, source.address + offset, stream.length)
+    return stream

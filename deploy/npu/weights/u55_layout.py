@@ -189,6 +189,20 @@ def decode_scales(records: NDArray[np.uint8], channels: int) -> ChannelScales:
     return ChannelScales(bias, multiplier, rows[:, 9] & 0x3F)
 
 
+def unpack_scales(operation: ConvolutionOperation, records: Sequence[NDArray[np.uint8]]) -> ChannelScales:
+    """Unpack the scale records of each core, which has channels k::n.
+
+    Raises:
+        WeightStreamError: there are not enough records.
+    """
+    cores, depth = operation.cores, operation.ofm.depth
+    scales = np.zeros((3, depth), np.int64)
+    for core, own_records in enumerate(records):
+        own = decode_scales(own_records, (depth + cores - 1 - core) // cores)
+        scales[:, core::cores] = own.bias, own.multiplier, own.shift
+    return ChannelScales(scales[0], scales[1], scales[2])
+
+
 def unpack(
     operation: ConvolutionOperation,
     design: U55Design,
@@ -204,13 +218,10 @@ def unpack(
     cores, depth, kernel = operation.cores, operation.ofm.depth, operation.kernel
     ifm_depth = 1 if operation.depthwise else operation.ifm.depth
     weights = np.zeros((depth, kernel.height, kernel.width, ifm_depth), np.int16)
-    scales = np.zeros((3, depth), np.int64)
     layouts = [layout_of(operation, design, core) for core in range(len(streams))]
-    for core, (layout, stream, own_records) in enumerate(zip(layouts, streams, records, strict=True)):
+    for core, (layout, stream) in enumerate(zip(layouts, streams, strict=True)):
         weights[core::cores] = decode_weights(stream.tobytes(), layout)
-        own = decode_scales(own_records, layout.ofm_depth)
-        scales[:, core::cores] = own.bias, own.multiplier, own.shift
-    return Unpacked(weights, ChannelScales(scales[0], scales[1], scales[2]))
+    return Unpacked(weights, unpack_scales(operation, records))
 
 
 def layout_of(operation: ConvolutionOperation, design: U55Design, core: int) -> WeightLayout:

@@ -285,6 +285,15 @@ def _number(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     return number
 
 
+def unpack_scales(operation: U85ConvolutionOperation, records: Sequence[NDArray[np.uint8]]) -> ChannelScales:
+    """Unpack the scale records, which are in one stream for all cores.
+
+    Raises:
+        WeightStreamError: there are not enough records.
+    """
+    return decode_scales(records[0], operation.ofm.depth, operation.accumulators.bits)
+
+
 def unpack(
     operation: U85ConvolutionOperation,
     design: U85Design,
@@ -298,7 +307,7 @@ def unpack(
     """
     layout = layout_of(operation, design)
     weights = decode_weights([stream.tobytes() for stream in streams], layout, fast=operation.fast)
-    return Unpacked(weights, decode_scales(records[0], layout.ofm_depth, operation.accumulators.bits))
+    return Unpacked(weights, unpack_scales(operation, records))
 
 
 def layout_of(operation: U85ConvolutionOperation, design: U85Design) -> U85WeightLayout:

@@ -45,6 +45,8 @@ def print_operators(operators: Sequence[OperatorResult], console: Console) -> No
 def _cause(result: OperatorResult) -> str:
     if result.miscompiled is not None:
         return "MISCOMPILED"
+    if result.scale_difference is not None:
+        return "OTHER SCALE"
     if result.mismatches == 0:
         return ""
     return "known" if result.cause else "UNKNOWN"
