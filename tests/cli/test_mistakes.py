@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import re
 import shlex
 import shutil
@@ -316,9 +317,7 @@ def test_two_commands_at_once_leave_a_build_that_is_whole(folder: Path) -> None:
 
 
 def test_ctrl_c_is_one_word_and_status_130(folder: Path) -> None:
-    (folder / "slow.py").write_text(
-        "import time\ndef data():\n    print('begun', flush=True)\n    time.sleep(60)\n"
-    )
+    (folder / "slow.py").write_text(SLOW)
     command = [sys.executable, "-m", "deploy", "verify", "b", "--data", "slow.py:data"]
     process = interruptible.started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "begun\n"
@@ -326,3 +325,41 @@ def test_ctrl_c_is_one_word_and_status_130(folder: Path) -> None:
     _, said = interruptible.said(process, 60)
     assert process.returncode == 130
     assert said == "deploy: interrupted\n"
+
+
+SLOW = "import time\ndef data():\n    print('begun', flush=True)\n    time.sleep(60)\n"
+
+
+def test_a_terminal_that_is_closed_ends_the_command_which_tidies_up(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "slow.py").write_text(SLOW)
+    (folder / "scratch").mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder / "scratch"))
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "deploy", "verify", "b", "--data", "slow.py:data", "--json", "v.json"]
+    process = interruptible.started(command, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    said = b""
+    while b"begun" not in said:
+        said += os.read(ours, 4096)
+    os.close(ours)  # whatever it prints now is an error
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGHUP)  # the shell and the kernel each send one
+    assert process.wait(60) == 129
+    error = json.loads((folder / "v.json").read_text())["error"]
+    assert (error["kind"], error["message"]) == ("terminated", "ended by SIGHUP")
+    assert list((folder / "scratch").iterdir()) == []
+
+
+def test_a_command_that_shall_outlive_its_terminal_does(folder: Path) -> None:
+    (folder / "slow.py").write_text(SLOW)
+    command = ["nohup", sys.executable, "-m", "deploy", "verify", "b", "--data", "slow.py:data"]
+    process = interruptible.started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "begun\n"
+    process.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1)
+    process.send_signal(signal.SIGTERM)
+    interruptible.said(process, 60)
+    assert process.returncode == 143
