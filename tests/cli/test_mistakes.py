@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,12 +68,53 @@ def read_only(folder: Path) -> None:
     (folder / "closed").chmod(0o555)
 
 
+def archive(path: Path) -> None:
+    """A zip archive with nothing of Keras' in it."""
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("nothing", "")
+
+
 IMAGES = np.random.default_rng(1).random((4, 16, 16, 1), dtype=np.float32)
 # Root may write everywhere; without its capabilities it is a user as others are.
 AS_A_USER = "setpriv --bounding-set=-all " if os.geteuid() == 0 else ""
 
 MISTAKES = [
     Mistake("a path that is wrong", "compile gone.tflite --npu U55-128", 2, ("gone.tflite: no such model",)),
+    Mistake(
+        "a link that leads nowhere",
+        "compile link.tflite --npu U55-128",
+        2,
+        ("link.tflite: no such model", "link.tflite is a link to gone.tflite, which is not there"),
+        never=("did you mean",),
+        arrange=lambda folder: (folder / "link.tflite").symlink_to("gone.tflite"),
+    ),
+    Mistake(
+        "a variable of the shell that is empty", "compile '' --npu U55-128", 2, ("no model: its name is empty",)
+    ),
+    Mistake("the same for data", "verify b --data ''", 2, ("no data: its name is empty",)),
+    Mistake(
+        "a Keras file that is cut off",
+        "compile cut.keras --npu U55-128",
+        2,
+        ("cut.keras: Keras cannot load it: it is no zip archive", "may be truncated"),
+        arrange=text("cut.keras", "PK\3\4"),
+    ),
+    Mistake(
+        "sweep's data where calibration data is meant",
+        "sweep model.keras --npu U55-128 --data test.npz",
+        2,
+        ("needs real data", "try: --calibration DATA"),
+        never=("try: --data",),
+        arrange=lambda folder: archive(folder / "model.keras"),
+    ),
+    Mistake(
+        "calibration data that is not there, beside a model that takes long to load",
+        "quantize model.keras --data gone.npz -o q.tflite",
+        2,
+        ("gone.npz: no such file or folder",),
+        never=("Keras",),
+        arrange=lambda folder: archive(folder / "model.keras"),
+    ),
     Mistake(
         "a file that is no model",
         "compile notes.txt --npu U55-128",

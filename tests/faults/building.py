@@ -265,7 +265,7 @@ compile_.add(
 compile_.add(
     "a float model without data",
     2,
-    "--data DATA",
+    "--calibration DATA",
     inject=lambda _: ["compile", "tiny.keras", "--npu", "U55-64"],
 )
 compile_.add(
