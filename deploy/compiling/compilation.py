@@ -17,7 +17,7 @@ from deploy.compiling.fitting import limit_name, sram_limit
 from deploy.compiling.plausibility import check_numbers
 from deploy.compiling.vela_config import installed_config
 from deploy.errors import BadInputError
-from deploy.files import replacing_folder
+from deploy.files import check_writable, replacing_folder
 from deploy.tflite import NPU_OPERATOR, Model
 from deploy.tflite.arithmetic import float_operators, float_results, integer_operators, narrow_weights
 
@@ -184,9 +184,10 @@ def check_replaceable(build: Path) -> None:
     """Check that a build folder may be written there.
 
     Raises:
-        BadInputError: there is something that is not a build folder.
+        BadInputError: there is something that is not a build folder, or no folder can be made there.
     """
     if not build.exists():
+        check_writable(build)
         return
     if not build.is_dir():
         raise BadInputError(f"{build}: exists and is not a folder", hints=["-o FOLDER"])
