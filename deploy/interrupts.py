@@ -1,8 +1,8 @@
-"""Keeps Ctrl-C from getting lost in code that drops it, and waiting while a child is started.
+"""Signals that end the program come through, and to what tidies up.
 
-Destructors, callbacks, an ``except:`` of a library drop it. A wait that begins just behind a signal knows nothing
-of it, and may be for ever: Python only notes the signal, until the wait is over. Nobody could end a child that is
-not known yet.
+Ctrl-C is kept from getting lost in code that drops it (destructors, callbacks, an ``except:`` of a library), and
+from waiting while a child is started. A wait that begins just behind a signal knows nothing of it, and may be for
+ever: Python only notes the signal, until the wait is over. Nobody could end a child that is not known yet.
 """
 
 from __future__ import annotations
