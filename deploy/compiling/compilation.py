@@ -163,7 +163,8 @@ def _build_of(compiled: Compiled, path: Path, document: CompileDocument) -> Buil
 
 def _is_firmware_project(path: Path) -> bool:
     """Whether a folder is a project that `deploy firmware` wrote: its user may have edited it."""
-    return path.name.startswith(folder_layout.FIRMWARE_PREFIX) and path.is_dir()
+    listed = (path / folder_layout.FIRMWARE_LIST).is_file()
+    return listed or (path.name.startswith(folder_layout.FIRMWARE_PREFIX) and path.is_dir())
 
 
 def _check_names(compiled: Compiled) -> None:
