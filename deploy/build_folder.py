@@ -50,6 +50,7 @@ _REPORT = "report.html"
 VERIFICATION_DOCUMENT = "verification.json"
 VELA_FOLDER = "vela"
 FIRMWARE_PREFIX = "firmware-"
+FIRMWARE_LIST = "rendered.sha256"
 CACHE_FOLDER = "cache"
 
 MAX_DOCUMENT_BYTES = 256 * 1024 * 1024

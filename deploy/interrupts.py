@@ -1,8 +1,8 @@
-"""Keeps Ctrl-C from getting lost in code that drops it, and waiting while a child is started.
+"""Signals that end the program come through, and to what tidies up.
 
-Destructors, callbacks, an ``except:`` of a library drop it. A wait that begins just behind a signal knows nothing
-of it, and may be for ever: Python only notes the signal, until the wait is over. Nobody could end a child that is
-not known yet.
+Ctrl-C is kept from getting lost in code that drops it (destructors, callbacks, an ``except:`` of a library), and
+from waiting while a child is started. A wait that begins just behind a signal knows nothing of it, and may be for
+ever: Python only notes the signal, until the wait is over. Nobody could end a child that is not known yet.
 """
 
 from __future__ import annotations
@@ -28,6 +28,34 @@ _OTHERS_S = 5.0
 
 _answered = threading.Event()
 _watched = False
+_termination: signal.Signals | None = None
+
+
+class Terminated(SystemExit):
+    """A signal has the program leave, through all that tidies up."""
+
+
+def signals_terminate() -> None:
+    """Have SIGTERM, and SIGHUP of a terminal that is closed, raise :class:`Terminated`.
+
+    Where a hang-up is ignored, as ``nohup`` has it, it stays so.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, _terminate)
+
+
+def _terminate(number: int, _frame: FrameType | None) -> NoReturn:
+    global _termination  # noqa: PLW0603 - signals belong to the process
+    if number == signal.SIGHUP:  # the shell and the kernel each send one
+        signal.signal(number, signal.SIG_IGN)
+    _termination = signal.Signals(number)
+    raise Terminated(128 + number)
+
+
+def termination() -> signal.Signals | None:
+    """The signal that raised :class:`Terminated`, if one did: an error since then may come of it."""
+    return _termination
 
 
 def interrupts_are_kept() -> None:

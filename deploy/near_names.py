@@ -11,11 +11,14 @@ _ALIKE = 0.75
 def near_names(path: Path) -> tuple[str, ...]:
     """A hint that names the file or folder beside a missing one that is called nearly so; none where nothing is.
 
-    Another case, a slip of the finger, and a name without its ending are nearly the same.
+    Another case, a slip of the finger, and a name without its ending are nearly the same. Of a link that leads
+    nowhere the hint says so.
     """
     try:
         if path.exists():
             return ()
+        if path.is_symlink():
+            return (f"{path} is a link to {path.readlink()}, which is not there",)
         names = sorted(entry.name for entry in path.parent.iterdir() if not entry.name.startswith("."))
     except (OSError, ValueError):
         return ()

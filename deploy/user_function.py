@@ -13,6 +13,7 @@ from typing import Any
 
 from deploy.assignments import keywords_of
 from deploy.errors import BadInputError, DeployError
+from deploy.interrupts import Terminated
 
 
 def is_reference(text: str) -> bool:
@@ -74,7 +75,7 @@ def errors_reported(reference: str) -> Iterator[None]:
     kept, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         yield
-    except DeployError:
+    except (DeployError, Terminated):
         raise
     except (Exception, SystemExit) as error:
         raise BadInputError(f"{reference}: {_describe(error, file)}") from error

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import multiprocessing
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,11 +99,15 @@ def tiny(tiny_samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         words = ["quantize", str(folder / "tiny.keras"), "--calibration", str(tiny_samples), "-q"]
         assert run([*words, "-o", str(folder / "tiny.tflite")]) == 0
 
+    def make_tidily(folder: Path) -> None:
+        with tempfile.TemporaryDirectory() as tempfile.tempdir:  # no exit handler removes what TensorFlow writes
+            make(folder)
+
     def make_apart(folder: Path) -> None:
         if "tensorflow" in sys.modules:
             make(folder)
             return
-        process = multiprocessing.get_context("fork").Process(target=make, args=(folder,))
+        process = multiprocessing.get_context("fork").Process(target=make_tidily, args=(folder,))
         process.start()
         process.join()
         assert process.exitcode == 0

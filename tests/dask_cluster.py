@@ -102,6 +102,8 @@ def running(folder: Path, workers: int, *others: Mapping[str, str]) -> Iterator[
         **os.environ,
         RECORD_VARIABLE: str(record),
         "DASK_DISTRIBUTED__WORKER__USE_FILE_LOCKING": "False",
+        # Both leave their locks there: the scheduler takes no folder on its command line.
+        "DASK_TEMPORARY_DIRECTORY": str(folder / "scratch"),
         "OMP_NUM_THREADS": "1",
     }
     with contextlib.ExitStack() as stack:
@@ -127,8 +129,7 @@ def running(folder: Path, workers: int, *others: Mapping[str, str]) -> Iterator[
             start(
                 "dask_worker",
                 address,
-                *(*_HERE, "--nthreads", "1", "--no-nanny"),
-                *("--local-directory", str(folder / "scratch"), "--preload", __file__),
+                *(*_HERE, "--nthreads", "1", "--no-nanny", "--preload", __file__),
                 variables=variables,
             )
             for variables in (*[{}] * workers, *others)

@@ -57,6 +57,7 @@ def firmware(
     from deploy.cli.progress import working
 
     bar = working("reading the build", quiet=quiet)
+    from deploy.build_folder import COMPILE_DOCUMENT
     from deploy.cli.answer_documents import FirmwareDocument
     from deploy.cli.builds import open_build
     from deploy.cli.call_documents import current
@@ -81,6 +82,11 @@ def firmware(
     named = load_labels(labels, read(opened.source)) if labels else {}
     chosen = firmware_board(board) if board else default_board(npu_named(opened.document.npu).family)
     folder = output or project_folder(opened, runtime, chosen)
+    if (folder / COMPILE_DOCUMENT).is_file():
+        raise BadInputError(
+            f"--output {folder}: is a build folder, which `deploy compile` replaces as a whole",
+            hints=["without --output the project gets a folder of its own in there, which stays"],
+        )
     classes = {name: each.classes for name, each in named.items()}
     network = write_project(
         opened,

@@ -31,9 +31,9 @@ class Failure(Document):
 
     Attributes:
         kind: ``fail``, ``bad_input``, ``not_installed`` and ``target_failed`` are exit statuses 1 to 4;
-            ``interrupted``, ``output_closed`` (nobody reads it any more) and ``terminated`` 130, 141 and 143;
-            ``defect`` is one of deploy itself; ``unfinished`` stands in a file until the command has ended, and
-            stays where it was killed.
+            ``interrupted``, ``output_closed`` (nobody reads it any more) and ``terminated`` 130, 141 and 143 (129
+            where the terminal was closed); ``defect`` is one of deploy itself; ``unfinished`` stands in a file
+            until the command has ended, and stays where it was killed.
         message: what is wrong, as standard error says it.
         hints: what to try.
         log: last lines of the target, where one failed.

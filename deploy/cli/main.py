@@ -23,7 +23,14 @@ from deploy.cli.console import report_error
 from deploy.cli.help_printer import load_help_printer
 from deploy.cli.named_paths import looked_after
 from deploy.errors import BadInputError, DeployError, ExitStatus, TargetError
-from deploy.interrupts import comes_of_interrupt, interrupt_answered, interrupt_came, signals_end_waits
+from deploy.interrupts import (
+    comes_of_interrupt,
+    interrupt_answered,
+    interrupt_came,
+    signals_end_waits,
+    signals_terminate,
+    termination,
+)
 from deploy.processes.leave import leave
 from deploy.processes.standard_streams import reader_gone
 from deploy.settings.merging import settle
@@ -148,17 +155,12 @@ def _called(words: list[str], documents: CallDocuments) -> object:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the status of the contract; never shows a traceback."""
-    signal.signal(signal.SIGTERM, _terminated)
+    signals_terminate()
     signals_end_waits()
     threading.excepthook = _thread_failed
     if not os.environ.get(TRACEBACK_VARIABLE):
         sys.unraisablehook = lambda _: None  # of a destructor: nobody's business
     leave(run(arguments))
-
-
-def _terminated(_number: int, _frame: object) -> None:
-    """Leave through the exit handlers, so that temporary folders and simulators go, too."""
-    sys.exit(128 + signal.SIGTERM)
 
 
 _failed_in_threads: list[BaseException] = []
@@ -206,6 +208,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # Compiled packages that it hits while loading "cannot be imported".
         if interrupt_came() or comes_of_interrupt(error):
             return interrupted()
+        if (number := termination()) is not None:  # nothing can be printed on a terminal that is gone, for example
+            return terminated(number)
         hints = _fitting(error.hints, words)
         report_error(error, hints)
         log = error.log if isinstance(error, TargetError) else ()
@@ -216,6 +220,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
         status = _interrupted()  # first: on a busy computer it would come again while documents are written
         documents.ended("interrupted", status, "interrupted")
         return status
+
+    def terminated(number: signal.Signals) -> int:
+        with contextlib.suppress(OSError):
+            print(f"deploy: ended by {number.name}", file=sys.stderr)
+        documents.ended(f"ended by {number.name}", 128 + number, "terminated")
+        return 128 + number
 
     def nobody_reads() -> int:
         documents.ended("nobody reads the output any more", _UNREAD, "output_closed")
@@ -250,11 +260,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             return nobody_reads()
         if not error.code and {*words} & {*_COMPLETION_OPTIONS}:  # typer's way to end them
             return ExitStatus.PASS
-        if error.code == 128 + signal.SIGTERM:
-            print("deploy: ended by SIGTERM", file=sys.stderr)
-            documents.ended("ended by SIGTERM", 128 + signal.SIGTERM, "terminated")
-            raise
-        return failed(_defect(error))
+        return failed(_defect(error))  # unless a signal raised it
     except Exception as error:
         return failed(_defect(error))
     return status

@@ -17,7 +17,7 @@ from deploy.compiling.fitting import limit_name, sram_limit
 from deploy.compiling.plausibility import check_numbers
 from deploy.compiling.vela_config import installed_config
 from deploy.errors import BadInputError
-from deploy.files import replacing_folder
+from deploy.files import check_writable, replacing_folder
 from deploy.tflite import NPU_OPERATOR, Model
 from deploy.tflite.arithmetic import float_operators, float_results, integer_operators, narrow_weights
 
@@ -163,7 +163,8 @@ def _build_of(compiled: Compiled, path: Path, document: CompileDocument) -> Buil
 
 def _is_firmware_project(path: Path) -> bool:
     """Whether a folder is a project that `deploy firmware` wrote: its user may have edited it."""
-    return path.name.startswith(folder_layout.FIRMWARE_PREFIX) and path.is_dir()
+    listed = (path / folder_layout.FIRMWARE_LIST).is_file()
+    return listed or (path.name.startswith(folder_layout.FIRMWARE_PREFIX) and path.is_dir())
 
 
 def _check_names(compiled: Compiled) -> None:
@@ -184,9 +185,10 @@ def check_replaceable(build: Path) -> None:
     """Check that a build folder may be written there.
 
     Raises:
-        BadInputError: there is something that is not a build folder.
+        BadInputError: there is something that is not a build folder, or no folder can be made there.
     """
     if not build.exists():
+        check_writable(build)
         return
     if not build.is_dir():
         raise BadInputError(f"{build}: exists and is not a folder", hints=["-o FOLDER"])

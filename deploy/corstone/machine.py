@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import select
 import time
@@ -73,6 +74,10 @@ class Machine:
         program: what is known of what will run.
         debugger: where a user's debugger may attach; None for nowhere.
         trace: that the NPU's operations are written to; None for nowhere.
+
+    Raises:
+        BadInputError: the folder that is named for the program's files is none.
+        TargetError: QEMU died, or does not answer.
     """
 
     def __init__(
@@ -117,19 +122,23 @@ class Machine:
             self._debugging = Debugging(
                 debugger, self.cpu, halt=self._halt, watch=self._watch, call=self._call_here, peek=self._peek
             )
-        self.memory = GuestMemory(options.model.memories, qemu.ddr_file, self._qtest, qemu.pid, cpu=self.cpu)
         self.figures = Figures()
         self.simulated_s = 0.0
         self.instructions = 0
         self.answered: Answered | None = None
         self._semihosting: SemihostingPort | None = None
-        if program.calls is not None:
-            from deploy.corstone.program_host import semihosting_port  # most programs do without
-
-            self._semihosting = semihosting_port(
-                options, self.cpu, self.clock, self.memory, program.calls, self._flush, report
-            )
         self._asking: bytes | None = None
+        with contextlib.ExitStack() as opened:
+            self.memory = GuestMemory(options.model.memories, qemu.ddr_file, self._qtest, qemu.pid, cpu=self.cpu)
+            opened.callback(self.memory.close)
+            if program.calls is not None:
+                from deploy.corstone.program_host import semihosting_port  # most programs do without
+
+                self._semihosting = semihosting_port(
+                    options, self.cpu, self.clock, self.memory, program.calls, self._flush, report
+                )
+                opened.callback(self._semihosting.close)
+            self._opened = opened.pop_all()
 
     def run(self, limit_s: float = math.inf) -> Ending:
         """Run until something ends the simulation.
@@ -195,10 +204,8 @@ class Machine:
             uart.drain()
 
     def close(self) -> None:
-        """Let go of the machine's memory and of the program's files."""
-        self.memory.close()
-        if self._semihosting is not None:
-            self._semihosting.close()
+        """Let go of the program's files and of the machine's memory; harmless once more."""
+        self._opened.close()
 
     def _run(self) -> Ending:
         self.cpu.describe()

@@ -15,6 +15,7 @@ from deploy.corstone.memory_hosts import find_hosts
 from deploy.corstone.memory_map import MemoryMap, Place
 from deploy.corstone.memory_stores import ProcessStore, QtestStore, SharedStore
 from deploy.corstone.qtest import QtestConnection
+from deploy.corstone.shared_file import SharedFile
 from deploy.errors import TargetError
 from deploy.hardware.boards import BoardMemory
 
@@ -35,7 +36,7 @@ class GuestMemory:
 
     Args:
         memories: what is where.
-        ddr_file: descriptor of the file that backs DDR.
+        ddr_file: the file that backs DDR.
         qtest: connection to QEMU's test protocol.
         pid: the QEMU process.
         cpu: that reaches what QEMU keeps it from writing; None where that memory is only read.
@@ -45,7 +46,7 @@ class GuestMemory:
     def __init__(
         self,
         memories: MemoryMap,
-        ddr_file: int,
+        ddr_file: SharedFile,
         qtest: QtestConnection,
         pid: int,
         *,
@@ -64,7 +65,7 @@ class GuestMemory:
         if self._hosts is not None:
             for block in small:
                 chips = self._hosts.chips[block.name]
-                self._stores[block.name] = ProcessStore(self._hosts.descriptor, chips, block.open_piece)
+                self._stores[block.name] = ProcessStore(self._hosts.process, chips, block.open_piece)
         for block in memories.blocks:
             # The secure alias: the machine starts secure, and the other one may be blocked.
             store = QtestStore(qtest, block.bases[-1])
@@ -272,7 +273,7 @@ class GuestMemory:
     def close(self) -> None:
         """Let go of the process's memory."""
         if self._hosts is not None:
-            self._hosts.close()
+            self._hosts.process.close()
 
     def _located(self, address: int, size: int) -> Place:
         place = self._memories.locate(address, max(size, 1))

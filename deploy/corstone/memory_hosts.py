@@ -7,29 +7,24 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from deploy.corstone.process_memory import ProcessMemory
 from deploy.corstone.qtest import QtestConnection, write_line
 from deploy.hardware.boards import BoardMemory
 
 _MAGIC_SIZE = 16
 
 
-@dataclass
+@dataclass(frozen=True)
 class Hosts:
     """Memories inside the QEMU process.
 
     Attributes:
-        descriptor: an open ``/proc/PID/mem``; -1 when it was closed.
+        process: whose; to be closed.
         chips: name of a memory -> host address of each of its equal pieces, in order.
     """
 
-    descriptor: int
+    process: ProcessMemory
     chips: Mapping[str, tuple[int, ...]]
-
-    def close(self) -> None:
-        """Let go of the process's memory; harmless once more."""
-        if self.descriptor >= 0:
-            os.close(self.descriptor)
-            self.descriptor = -1
 
 
 def find_hosts(blocks: Sequence[BoardMemory], qtest: QtestConnection, pid: int) -> Hosts | None:
@@ -44,20 +39,20 @@ def find_hosts(blocks: Sequence[BoardMemory], qtest: QtestConnection, pid: int) 
     if sys.platform != "linux":
         return None
     try:
-        descriptor = os.open(f"/proc/{pid}/mem", os.O_RDWR)
+        process = ProcessMemory(pid)
     except OSError:
         return None
     chips: dict[str, tuple[int, ...]] = {}
     try:
-        chips = _find(blocks, qtest, descriptor, pid)
+        chips = _find(blocks, qtest, process, pid)
     finally:
         if not chips:
-            os.close(descriptor)
-    return Hosts(descriptor, chips) if chips else None
+            process.close()
+    return Hosts(process, chips) if chips else None
 
 
 def _find(
-    blocks: Sequence[BoardMemory], qtest: QtestConnection, descriptor: int, pid: int
+    blocks: Sequence[BoardMemory], qtest: QtestConnection, process: ProcessMemory, pid: int
 ) -> dict[str, tuple[int, ...]]:
     """The host addresses, all or none."""
     chips = [(block, index) for block in blocks for index in range(block.open_size // block.open_piece)]
@@ -67,8 +62,8 @@ def _find(
     magics = [os.urandom(_MAGIC_SIZE) for _ in chips]
     before = qtest.exchange(ends)
     qtest.request(*(write_line(address, magic) for (address, _), magic in zip(ends, magics, strict=True)))
-    found = _search(descriptor, {block.open_piece for block in blocks}, set(magics), pid)
-    if not (len(found) == len(magics) and _put_back(descriptor, [found[each] for each in magics], before)) or (
+    found = _search(process, {block.open_piece for block in blocks}, set(magics), pid)
+    if not (len(found) == len(magics) and _put_back(process, [found[each] for each in magics], before)) or (
         qtest.exchange(ends) != before
     ):
         qtest.request(*(write_line(address, old) for (address, _), old in zip(ends, before, strict=True)))
@@ -79,17 +74,17 @@ def _find(
     return hosts
 
 
-def _put_back(descriptor: int, places: Sequence[int], before: Sequence[bytes]) -> bool:
+def _put_back(process: ProcessMemory, places: Sequence[int], before: Sequence[bytes]) -> bool:
     """Write what the random values replaced, the direct way; returns whether that can be done."""
     try:
         for place, old in zip(places, before, strict=True):
-            os.pwrite(descriptor, old, place)
+            process.write(place, old)
     except OSError:
         return False
     return True
 
 
-def _search(descriptor: int, sizes: set[int], magics: set[bytes], pid: int) -> dict[bytes, int]:
+def _search(process: ProcessMemory, sizes: set[int], magics: set[bytes], pid: int) -> dict[bytes, int]:
     """Host address of each random value, which is at the end of a piece of memory."""
     found = {}
     try:
@@ -97,7 +92,7 @@ def _search(descriptor: int, sizes: set[int], magics: set[bytes], pid: int) -> d
             for line in maps:
                 first, last = (int(part, 16) for part in line.split(" ", 1)[0].split("-"))
                 if last - first in sizes and "rw" in line:
-                    tail = os.pread(descriptor, _MAGIC_SIZE, last - _MAGIC_SIZE)
+                    tail = process.read(last - _MAGIC_SIZE, _MAGIC_SIZE)
                     if tail in magics:
                         found[tail] = last - _MAGIC_SIZE
     except OSError:

@@ -7,15 +7,17 @@ import mmap
 import os
 
 from deploy.corstone.gdb_remote import ConnectionLostError
+from deploy.corstone.process_memory import ProcessMemory
 from deploy.corstone.qtest import QtestConnection
+from deploy.corstone.shared_file import SharedFile
 
 
 class SharedStore:
     """Memory that QEMU maps from a file that is mapped here too."""
 
-    def __init__(self, descriptor: int, size: int) -> None:
-        self._descriptor = descriptor
-        self.mapping = mmap.mmap(descriptor, size)
+    def __init__(self, file: SharedFile, size: int) -> None:
+        self._file = file
+        self.mapping = mmap.mmap(file.descriptor, size)
 
     def read(self, offset: int, size: int) -> bytes:
         """Read bytes."""
@@ -26,19 +28,23 @@ class SharedStore:
         self.mapping[offset : offset + len(content)] = content
 
     def written(self) -> list[tuple[int, int]]:
-        """The parts that may hold something else than 0: offset and bytes of each."""
+        """The parts that may hold something else than 0: offset and bytes of each.
+
+        Raises:
+            OSError: the file was closed.
+        """
         size = len(self.mapping)
         if not hasattr(os, "SEEK_DATA"):
             return [(0, size)]
         parts, end = [], 0
         while end < size:
             try:
-                start = os.lseek(self._descriptor, end, os.SEEK_DATA)
+                start = os.lseek(self._file.descriptor, end, os.SEEK_DATA)
             except OSError as error:
                 if error.errno != errno.ENXIO:  # there is nothing more
                     raise
                 break
-            end = os.lseek(self._descriptor, start, os.SEEK_HOLE)
+            end = os.lseek(self._file.descriptor, start, os.SEEK_HOLE)
             parts.append((start, end - start))
         return parts
 
@@ -47,13 +53,13 @@ class ProcessStore:
     """A memory block inside the QEMU process; of one that has ended the system reads and writes nothing.
 
     Args:
-        descriptor: an open ``/proc/PID/mem``.
+        process: its memory.
         chips: host address of each equal piece of the block, in order.
         chip_size: bytes of a piece.
     """
 
-    def __init__(self, descriptor: int, chips: tuple[int, ...], chip_size: int) -> None:
-        self._descriptor = descriptor
+    def __init__(self, process: ProcessMemory, chips: tuple[int, ...], chip_size: int) -> None:
+        self._process = process
         self._chips = chips
         self._chip_size = chip_size
 
@@ -61,10 +67,10 @@ class ProcessStore:
         """Read bytes.
 
         Raises:
-            TargetError: QEMU has ended.
+            TargetError: QEMU has ended, or its memory was let go of.
         """
         pieces = self._pieces(offset, size)
-        content = b"".join(os.pread(self._descriptor, count, host) for host, _, count in pieces)
+        content = b"".join(self._process.read(host, count) for host, _, count in pieces)
         if len(content) < size:
             raise ConnectionLostError("QEMU ended while its memory was read")
         return content
@@ -73,10 +79,10 @@ class ProcessStore:
         """Write bytes.
 
         Raises:
-            TargetError: QEMU has ended.
+            TargetError: QEMU has ended, or its memory was let go of.
         """
         for host, start, count in self._pieces(offset, len(content)):
-            if os.pwrite(self._descriptor, content[start : start + count], host) < count:
+            if self._process.write(host, content[start : start + count]) < count:
                 raise ConnectionLostError("QEMU ended while its memory was written")
 
     def _pieces(self, offset: int, size: int) -> list[tuple[int, int, int]]:

@@ -102,7 +102,7 @@ ALL = (*ARMS, *OWN)
 _HEAD = "usage: {program} [OPTIONS] [APPLICATION]\n\n"
 _TAIL = """
 Exit status: 0 ended by the program, EOT, shutdown_tag or a limit (as on the FVP: whatever the program did);
-2 bad option or file; 3 QEMU missing or too old; 4 QEMU died or the CPU cannot go on; 130, 143 ended by a signal.
+2 bad option or file; 3 QEMU missing or too old; 4 QEMU died or the CPU cannot go on; 129, 130, 143 by a signal.
 """
 _COLUMN = 35
 

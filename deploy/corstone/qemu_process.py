@@ -117,9 +117,9 @@ class QemuProcess:
             ours[f"uart{number}"].setblocking(False)
 
     @property
-    def ddr_file(self) -> int:
-        """Descriptor of the file that backs DDR."""
-        return self._ddr.descriptor
+    def ddr_file(self) -> SharedFile:
+        """The file that backs DDR."""
+        return self._ddr
 
     def uart(self, number: int) -> tuple[int, int]:
         """Descriptors (non-blocking) of a connected UART: its output, to read from, and its input, to write to."""

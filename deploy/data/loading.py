@@ -48,11 +48,23 @@ def open_data(given: Given, request: Request) -> DataStream:
         return array_stream(
             request, lambda: nullcontext({name: HeldRows(array) for name, array in arrays.items()})
         )
+    check_there(given)
     if user_function.is_reference(str(given)):
         return function_stream(request)
     path = Path(given)
-    if path.is_dir():
-        return image_stream(request)
+    return image_stream(request) if path.is_dir() else array_stream(request, lambda: open_arrays(path))
+
+
+def check_there(given: Given) -> None:
+    """Check, before any work, that what names data names something.
+
+    Raises:
+        BadInputError: it does not.
+    """
+    if not isinstance(given, str | Path) or user_function.is_reference(str(given)):
+        return
+    if not str(given):
+        raise BadInputError("no data: its name is empty", hints=[f"data: {FORMS}"])
+    path = Path(given)
     if not path.exists():
         raise BadInputError(f"{path}: no such file or folder", hints=[*near_names(path), f"data: {FORMS}"])
-    return array_stream(request, lambda: open_arrays(path))

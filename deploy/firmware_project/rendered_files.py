@@ -10,11 +10,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from deploy.build_folder import sha256_of_bytes
+from deploy.build_folder import FIRMWARE_LIST, sha256_of_bytes
 from deploy.errors import BadInputError
 from deploy.files import read_bytes, write_bytes, write_text
-
-LIST_FILE = "rendered.sha256"
 
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 _SHOWN = 8
@@ -75,7 +73,7 @@ def _content(path: Path) -> bytes | None:
 def _listed(folder: Path) -> dict[str, set[str]]:
     """Path -> the hashes that it may have as deploy left it; empty for any other."""
     found: dict[str, set[str]] = defaultdict(set)
-    text = (_content(folder / LIST_FILE) or b"").decode("utf-8", "replace")
+    text = (_content(folder / FIRMWARE_LIST) or b"").decode("utf-8", "replace")
     for line in text.splitlines():
         if (match := _LINE.fullmatch(line)) is not None:
             found[match[2]].add(match[1])
@@ -85,5 +83,5 @@ def _listed(folder: Path) -> dict[str, set[str]]:
 def _list(folder: Path, hashes: Mapping[str, set[str]]) -> None:
     lines = [f"{each}  {name}\n" for name, own in sorted(hashes.items()) for each in sorted(own)]
     text = "".join(lines)
-    if _content(folder / LIST_FILE) != text.encode():
-        write_text(folder / LIST_FILE, text)
+    if _content(folder / FIRMWARE_LIST) != text.encode():
+        write_text(folder / FIRMWARE_LIST, text)

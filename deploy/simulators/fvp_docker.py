@@ -18,6 +18,7 @@ from pathlib import Path
 
 from deploy.errors import DeployError, ExitStatus, NotInstalledError
 from deploy.files import private_folder
+from deploy.interrupts import signals_terminate
 from deploy.processes.child import Child
 from deploy.processes.supervisor import run
 
@@ -77,7 +78,7 @@ def time_limit_s(words: Sequence[str]) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the container and return the FVP's exit status."""
     image, *words = sys.argv[1:] if arguments is None else arguments
-    signal.signal(signal.SIGTERM, _terminated)
+    signals_terminate()
     try:
         with private_folder("docker") as folder:
             cid_file = folder / "cid"
@@ -95,10 +96,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("Info: Simulation is stopping. Reason: CPU time has been exceeded.", flush=True)
         return ExitStatus.TARGET_FAILED
     return status
-
-
-def _terminated(_number: int, _frame: object) -> None:
-    sys.exit(128 + signal.SIGTERM)
 
 
 def _remove(cid_file: Path) -> None:

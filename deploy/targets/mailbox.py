@@ -18,13 +18,13 @@ PROOF_BYTES = 16
 
 
 class SharedMemory(Protocol):
-    """Memory of a target that runs, by the addresses of its processor; an OSError where the target is gone."""
+    """Memory of a target that runs, by the addresses of its processor."""
 
     def read(self, address: int, size: int) -> bytes:
-        """Bytes; TargetError where there is no such memory."""
+        """Bytes; TargetError where there is no such memory, or the target is gone."""
 
     def write(self, address: int, content: bytes) -> None:
-        """Change bytes; TargetError where there is no such memory."""
+        """Change bytes; TargetError where there is no such memory, or the target is gone."""
 
 
 class Mailbox:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,16 @@ _REASONS: tuple[tuple[str, str, str], ...] = (
 """What is found in Keras' error, what it means, and what helps."""
 
 
+def check(path: Path, source: str) -> None:
+    """Check, before Keras is imported, which takes long, that a ``.keras`` file is the archive that it should be.
+
+    Raises:
+        BadInputError: it is none, or not all of one.
+    """
+    if path.suffix.lower() == ".keras" and not zipfile.is_zipfile(path):
+        raise _reason("it is no zip archive", source)
+
+
 def load(path: Path, source: str) -> Any:
     """Load a Keras file in Keras' safe mode; Keras is imported.
 
@@ -44,6 +55,7 @@ def load(path: Path, source: str) -> Any:
     Raises:
         BadInputError: Keras cannot load it; the message says why.
     """
+    check(path, source)
     import keras
 
     try:

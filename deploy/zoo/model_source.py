@@ -110,6 +110,8 @@ def _parsed(text: str, assignments: Sequence[str]) -> ModelSource:
             f"--set {assignments[0]}: {text} is a finished model, it has no options",
             hints=["--set goes with models:NAME and with FILE.py:function"],
         )
+    if not text:
+        raise BadInputError("no model: its name is empty", hints=[_ACCEPTED])
     path = Path(text)
     if path.is_dir():
         if (path / "saved_model.pb").is_file():

@@ -10,7 +10,7 @@ import numpy as np
 from deploy.chatter import silenced
 from deploy.data import FORMS
 from deploy.data.image_range import ImageRange
-from deploy.data.loading import Given
+from deploy.data.loading import Given, check_there
 from deploy.data.specs import InputSpec
 from deploy.data.stream import Dataset
 from deploy.errors import BadInputError, NotInstalledError
@@ -19,7 +19,7 @@ from deploy.quantizing.float_model import FloatModel, freeze_keras
 from deploy.quantizing.float_tflite import FloatTflite, read_float
 from deploy.quantizing.precision import INT8, Precision
 from deploy.quantizing.quantization import AGREEMENT_SAMPLES, IO_TYPES, Quantized, quantize
-from deploy.zoo import model_source
+from deploy.zoo import keras_files, model_source
 from deploy.zoo.model_source import ModelKind, ModelSource
 from deploy.zoo.networks import Network, network, settle
 from deploy.zoo.project import function
@@ -31,20 +31,25 @@ def check(source: ModelSource, calibration: Given | None, io: str, *, again: str
     """Check, before any work, that a model can be quantized with what is given; ``again`` completes a hint.
 
     Raises:
-        BadInputError: calibration data is missing, or ``io`` is no type of inputs and outputs.
+        BadInputError: calibration data is missing or not there, ``io`` is no type of inputs and outputs, or a
+            Keras file is cut off.
     """
+    if source.kind is ModelKind.KERAS:
+        keras_files.check(source.path, source.text)
     if io not in IO_TYPES:
         raise BadInputError(f"--io {io}: choose {' or '.join(IO_TYPES)}")
     if calibration is None and source.kind not in (ModelKind.TFLITE, ModelKind.PROJECT):
         raise _no_data(source, again)
+    if calibration is not None and not dataset.is_random(calibration):
+        check_there(calibration)
 
 
 def _no_data(source: ModelSource, again: str) -> BadInputError:
     return BadInputError(
         f"{source.text}: a float model must be quantized, which needs real data",
         hints=[
-            f"{again} --data DATA  ({FORMS})".lstrip(),
-            "--data random: for time and memory, not for accuracy",
+            f"{again} --calibration DATA  ({FORMS})".lstrip(),
+            "--calibration random: for time and memory, not for accuracy",
         ],
     )
 

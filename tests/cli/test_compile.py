@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -301,7 +302,7 @@ def test_a_model_that_is_not_quantized_is_refused_with_its_operators(
         (["gone.tflite", "--npu", "U55-128"], "gone.tflite: no such model"),
         (["cut.tflite", "--npu", "U55-128"], "cut.tflite"),
         (["noise.tflite", "--npu", "U55-128"], "noise.tflite: not a TFLite model"),
-        (["float.keras", "--npu", "U65-256"], "deploy compile float.keras --npu U65-256 --data DATA"),
+        (["float.keras", "--npu", "U65-256"], "deploy compile float.keras --npu U65-256 --calibration DATA"),
         (
             ["ad.tflite", "--npu", "U55-128", "--set", "size=96"],
             "ad.tflite is a finished model, it has no options",
@@ -325,7 +326,7 @@ def test_faults_end_with_status_2_and_write_nothing(
     Path("ad.tflite").write_bytes(content)
     Path("cut.tflite").write_bytes(content[: len(content) // 2])
     Path("noise.tflite").write_bytes(np.random.default_rng(0).bytes(4000))
-    Path("float.keras").touch()
+    zipfile.ZipFile("float.keras", "w").close()
     Path("full").mkdir()
     Path("full/notes.txt").touch()
     before = sorted(in_folder.rglob("*"))

@@ -36,3 +36,22 @@ def test_the_network_alone_is_for_a_project_of_the_users_own(
 ) -> None:
     assert run(["firmware", str(built), "-o", "project", "--only", "model"]) == 0
     assert next_line(capsys) == "build project/model with a project of your own"
+
+
+def test_a_project_is_not_written_over_a_build_that_the_next_compile_replaces(
+    built: Path, in_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (in_folder / "b").symlink_to(built)
+    before = sorted(built.iterdir())
+    assert run(["firmware", "b", "-o", "b"]) == 2
+    assert "--output b: is a build folder" in capsys.readouterr().err
+    assert sorted(built.iterdir()) == before
+
+
+def test_a_project_in_a_build_folder_stays_there_whatever_its_name(tiny_tflite: Path, in_folder: Path) -> None:
+    compiled = ["compile", str(tiny_tflite), "--npu", "U55-128", "-q", "-o", "b"]
+    assert run(compiled) == 0
+    assert run(["firmware", "b", "-o", "b/mine"]) == 0
+    (in_folder / "b/mine/source/main.c").write_text("edited")
+    assert run(compiled) == 0
+    assert (in_folder / "b/mine/source/main.c").read_text() == "edited"

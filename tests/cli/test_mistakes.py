@@ -2,12 +2,14 @@
 
 import json
 import os
+import pty
 import re
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,12 +68,53 @@ def read_only(folder: Path) -> None:
     (folder / "closed").chmod(0o555)
 
 
+def archive(path: Path) -> None:
+    """A zip archive with nothing of Keras' in it."""
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("nothing", "")
+
+
 IMAGES = np.random.default_rng(1).random((4, 16, 16, 1), dtype=np.float32)
 # Root may write everywhere; without its capabilities it is a user as others are.
 AS_A_USER = "setpriv --bounding-set=-all " if os.geteuid() == 0 else ""
 
 MISTAKES = [
     Mistake("a path that is wrong", "compile gone.tflite --npu U55-128", 2, ("gone.tflite: no such model",)),
+    Mistake(
+        "a link that leads nowhere",
+        "compile link.tflite --npu U55-128",
+        2,
+        ("link.tflite: no such model", "link.tflite is a link to gone.tflite, which is not there"),
+        never=("did you mean",),
+        arrange=lambda folder: (folder / "link.tflite").symlink_to("gone.tflite"),
+    ),
+    Mistake(
+        "a variable of the shell that is empty", "compile '' --npu U55-128", 2, ("no model: its name is empty",)
+    ),
+    Mistake("the same for data", "verify b --data ''", 2, ("no data: its name is empty",)),
+    Mistake(
+        "a Keras file that is cut off",
+        "compile cut.keras --npu U55-128",
+        2,
+        ("cut.keras: Keras cannot load it: it is no zip archive", "may be truncated"),
+        arrange=text("cut.keras", "PK\3\4"),
+    ),
+    Mistake(
+        "sweep's data where calibration data is meant",
+        "sweep model.keras --npu U55-128 --data test.npz",
+        2,
+        ("needs real data", "try: --calibration DATA"),
+        never=("try: --data",),
+        arrange=lambda folder: archive(folder / "model.keras"),
+    ),
+    Mistake(
+        "calibration data that is not there, beside a model that takes long to load",
+        "quantize model.keras --data gone.npz -o q.tflite",
+        2,
+        ("gone.npz: no such file or folder",),
+        never=("Keras",),
+        arrange=lambda folder: archive(folder / "model.keras"),
+    ),
     Mistake(
         "a file that is no model",
         "compile notes.txt --npu U55-128",
@@ -205,8 +248,17 @@ MISTAKES = [
         "a folder that may not be written",
         "compile tiny.tflite --npu U55-128 -o closed/b",
         2,
-        ("closed/b: the folder cannot be written",),
+        ("closed/b: cannot be written: closed is not a folder that can be written",),
         arrange=read_only,
+        before=AS_A_USER,
+    ),
+    Mistake(
+        "the same, beside a model that takes long to quantize",
+        "compile model.keras --data test.npz --npu U55-128 -o closed/b",
+        2,
+        ("closed/b: cannot be written",),
+        never=("Keras",),
+        arrange=lambda folder: (read_only(folder), archive(folder / "model.keras")),
         before=AS_A_USER,
     ),
     Mistake("no room", "verify b -q --json /dev/full", 2, ("No space left",)),
@@ -316,9 +368,7 @@ def test_two_commands_at_once_leave_a_build_that_is_whole(folder: Path) -> None:
 
 
 def test_ctrl_c_is_one_word_and_status_130(folder: Path) -> None:
-    (folder / "slow.py").write_text(
-        "import time\ndef data():\n    print('begun', flush=True)\n    time.sleep(60)\n"
-    )
+    (folder / "slow.py").write_text(SLOW)
     command = [sys.executable, "-m", "deploy", "verify", "b", "--data", "slow.py:data"]
     process = interruptible.started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "begun\n"
@@ -326,3 +376,41 @@ def test_ctrl_c_is_one_word_and_status_130(folder: Path) -> None:
     _, said = interruptible.said(process, 60)
     assert process.returncode == 130
     assert said == "deploy: interrupted\n"
+
+
+SLOW = "import time\ndef data():\n    print('begun', flush=True)\n    time.sleep(60)\n"
+
+
+def test_a_terminal_that_is_closed_ends_the_command_which_tidies_up(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "slow.py").write_text(SLOW)
+    (folder / "scratch").mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder / "scratch"))
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "deploy", "verify", "b", "--data", "slow.py:data", "--json", "v.json"]
+    process = interruptible.started(command, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    said = b""
+    while b"begun" not in said:
+        said += os.read(ours, 4096)
+    os.close(ours)  # whatever it prints now is an error
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGHUP)  # the shell and the kernel each send one
+    assert process.wait(60) == 129
+    error = json.loads((folder / "v.json").read_text())["error"]
+    assert (error["kind"], error["message"]) == ("terminated", "ended by SIGHUP")
+    assert list((folder / "scratch").iterdir()) == []
+
+
+def test_a_command_that_shall_outlive_its_terminal_does(folder: Path) -> None:
+    (folder / "slow.py").write_text(SLOW)
+    command = ["nohup", sys.executable, "-m", "deploy", "verify", "b", "--data", "slow.py:data"]
+    process = interruptible.started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "begun\n"
+    process.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1)
+    process.send_signal(signal.SIGTERM)
+    interruptible.said(process, 60)
+    assert process.returncode == 143

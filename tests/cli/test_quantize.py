@@ -69,7 +69,7 @@ def test_a_float_file_with_an_open_batch_that_computes_shapes_is_quantized_with_
     ("words", "message"),
     [
         ([], "no MODEL given"),
-        (["tiny.keras"], "deploy quantize tiny.keras --data DATA"),
+        (["tiny.keras"], "deploy quantize tiny.keras --calibration DATA"),
         (["gone.keras", "--calibration", "d.npz"], "gone.keras: no such model"),
         (["tiny.keras", "--calibration", "gone.npz"], "gone.npz: no such file"),
         (["tiny.keras", "--calibration", "nan.npz"], "holds NaN or infinity (2 of 2 samples"),

@@ -179,7 +179,7 @@ def test_a_folder_with_other_files_is_never_replaced(mlperf_tiny: dict[str, Path
 
 def test_a_folder_that_cannot_be_written_is_named(mlperf_tiny: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(BadInputError, match=r"file/build: the folder cannot be written: (Not a dir|File exists)"):
+    with pytest.raises(BadInputError, match="file is not a folder that can be written"):
         build(mlperf_tiny["anomaly_detection"], tmp_path / "file" / "build")
-    with pytest.raises(BadInputError, match="the folder cannot be written"):
+    with pytest.raises(BadInputError, match="/proc/build: the folder cannot be written"):
         build(mlperf_tiny["anomaly_detection"], Path("/proc/build"))

@@ -1,3 +1,4 @@
+import contextlib
 import secrets
 
 import numpy as np
@@ -8,6 +9,7 @@ from deploy.corstone.memory_stores import SharedStore
 from deploy.corstone.qemu import locate_qemu
 from deploy.corstone.qemu_process import QemuProcess
 from deploy.corstone.qtest import QtestConnection
+from deploy.corstone.shared_file import SharedFile
 from deploy.corstone.stand_in import stand_in
 from deploy.errors import TargetError
 from deploy.hardware.npus import npu_named
@@ -109,6 +111,34 @@ def test_the_memory_of_a_qemu_that_has_ended_is_an_error_and_not_empty(machine, 
     with pytest.raises(TargetError, match="QEMU"):
         memory.restore([])
     memory.close()
+
+
+def test_memory_that_was_let_go_of_is_an_error_and_not_the_file_that_is_open_in_its_place(memory, tmp_path):
+    other = tmp_path / "other"
+    other.write_bytes(b"another's")
+    memory.close()
+    with contextlib.ExitStack() as files:
+        for _ in range(4):  # one of them gets the number
+            files.enter_context(other.open("r+b"))
+        with pytest.raises(TargetError, match="ended"):
+            memory.read(0x21000000, 4)
+        with pytest.raises(TargetError, match="ended"):
+            memory.write(0x21000000, b"mine")
+    assert other.read_bytes() == b"another's"
+    memory.close()  # once more is harmless
+
+
+def test_a_file_that_was_closed_is_not_looked_for_in_another_one(tmp_path):
+    file = SharedFile("test", size=8192)
+    store = SharedStore(file, 8192)
+    assert store.written() == []
+    file.close()
+    (tmp_path / "other").write_bytes(bytes(8192))
+    with contextlib.ExitStack() as files:
+        for _ in range(4):  # one of them gets the number
+            files.enter_context((tmp_path / "other").open("rb"))
+        with pytest.raises(OSError, match="descriptor"):
+            store.written()
 
 
 @pytest.mark.parametrize("portable", [False, True])

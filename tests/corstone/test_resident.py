@@ -390,6 +390,21 @@ def test_an_application_that_is_none_is_refused(machines: list[ResidentMachine],
         machine_with(machines, tmp_path / "f.elf").run({}, 30)
 
 
+def test_a_machine_that_cannot_be_made_leaves_nothing_open(
+    machines: list[ResidentMachine], tmp_path: Path
+) -> None:
+    guest = build_guest(tmp_path, 'int main(void) { __asm volatile("bkpt 0xab"); }')
+    words = ["-C", "cpu0.semihosting-enable=1", "-C", f"cpu0.semihosting-cwd={tmp_path / 'missing'}"]
+    left = []
+    for _ in range(2):  # what guards processes is there from the first one on
+        machine = machine_with(machines, guest, *words)
+        with pytest.raises(BadInputError, match="there is no folder"):
+            machine.run({}, 30)
+        machine.close()
+        left.append(len(list(Path("/proc/self/fd").iterdir())))
+    assert left[1] == left[0]
+
+
 def test_what_the_npu_refuses_is_reported_with_its_run(machines: list[ResidentMachine], tmp_path: Path) -> None:
     source = "int main(void) { if (REG(0x92000000)) { REG(NPU + 0x20) = 8; REG(NPU + 8) = 1; } }"
     machine = machine_with(machines, build_guest(tmp_path, source))

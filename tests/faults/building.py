@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from .sandbox import Sandbox
-from .table import INTERRUPTED, TERMINATED, Stage
+from .table import HUNG_UP, INTERRUPTED, TERMINATED, Stage
 
 quantize = Stage("quantize")
 models = Stage("models")
@@ -265,7 +265,7 @@ compile_.add(
 compile_.add(
     "a float model without data",
     2,
-    "--data DATA",
+    "--calibration DATA",
     inject=lambda _: ["compile", "tiny.keras", "--npu", "U55-64"],
 )
 compile_.add(
@@ -357,6 +357,7 @@ def vela_runs(s: Sandbox) -> bool:
 for text, number, expected, says, killed in (
     ("Ctrl-C while Vela runs", signal.SIGINT, INTERRUPTED, "interrupted", False),
     ("ended by SIGTERM while Vela runs", signal.SIGTERM, TERMINATED, "ended by SIGTERM", False),
+    ("the terminal is closed while Vela runs", signal.SIGHUP, HUNG_UP, "ended by SIGHUP", False),
     ("killed outright while Vela runs", signal.SIGKILL, -9, "", True),
 ):
     compile_.add(

@@ -184,7 +184,7 @@ class Sandbox:
             return "the verdict document is not whole"
         if verdict.reason == _YESTERDAY:
             return "the verdict document is that of an earlier run"
-        if outcome.status in (1, 3, 4, 130, 143) and verdict.exit_status != outcome.status:
+        if outcome.status in (1, 3, 4, 129, 130, 143) and verdict.exit_status != outcome.status:
             return f"the verdict document says exit status {verdict.exit_status}, it was {outcome.status}"
         return ""
 
@@ -380,8 +380,9 @@ def command_line(pid: int) -> str:
 
 
 def _restrict(file_limit: int | None, *, keep_power: bool) -> None:
-    """In the child: root obeys permissions like anybody else; files are limited in size; Ctrl-C counts."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # A shell's background jobs inherit that it is ignored.
+    """In the child: root obeys permissions like anybody; files are limited in size; Ctrl-C and hang-ups count."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)  # A shell's background jobs inherit that it is ignored.
     if _libc is not None and os.geteuid() == 0 and not keep_power:
         for capability in (_CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH):
             _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)

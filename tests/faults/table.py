@@ -9,7 +9,7 @@ from typing import Any
 from .sandbox import Outcome, Sandbox
 
 Inject = Callable[[Sandbox], list[str]]
-INTERRUPTED, TERMINATED, PIPE_CLOSED = 130, 143, 141
+HUNG_UP, INTERRUPTED, TERMINATED, PIPE_CLOSED = 129, 130, 143, 141
 
 
 @dataclass(frozen=True)

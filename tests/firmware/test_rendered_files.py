@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from deploy.build_folder import BuildFolder
+from deploy.build_folder import FIRMWARE_LIST, BuildFolder
 from deploy.cli.main import run
 from deploy.errors import BadInputError
-from deploy.firmware_project.rendered_files import LIST_FILE, write_rendered
+from deploy.firmware_project.rendered_files import write_rendered
 
 OLD = {"source/main.c": b"old", "README.md": b"read"}
 NEW = {"source/main.c": b"new", "README.md": b"read"}
@@ -73,7 +73,9 @@ def test_the_list_is_what_sha256sum_reads(tmp_path: Path) -> None:
     write_rendered(tmp_path, NEW)
     program = shutil.which("sha256sum")
     assert program is not None
-    done = subprocess.run([program, "-c", LIST_FILE], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [program, "-c", FIRMWARE_LIST], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout
     assert done.stdout.count(": OK") == 2
 
