@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deploy.data.labels import Labels, OutputLabels, load_labels
+from deploy.errors import BadInputError
 from deploy.judging.input_patterns import uniform
 from deploy.judging.input_ranges import input_ranges
 from deploy.judging.samples import Sample, SampleDigest
@@ -19,6 +20,12 @@ from deploy.tflite import Model, Tensor
 if TYPE_CHECKING:
     from deploy.data.image_range import ImageRange
     from deploy.data.loading import Given
+
+_MOST_BYTES = 2 << 30
+"""Of made-up inputs, which are all held."""
+
+_SAMPLE_BYTES = 1 << 10
+"""What a sample takes beside its arrays, about."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,24 @@ def named_labels(labels: Labels) -> tuple[Labels, tuple[str, ...]]:
     return names, (note,) if dropped else ()
 
 
+def check_room(model: Model, count: int) -> None:
+    """Check, before any work, that so many inputs can be made up.
+
+    Args:
+        model: the source model.
+        count: how many.
+
+    Raises:
+        BadInputError: they would take more memory than made-up inputs may.
+    """
+    each = _SAMPLE_BYTES + sum(tensor.nbytes for tensor in model.input_tensors)
+    if count * each > _MOST_BYTES:
+        raise BadInputError(
+            f"--count {count}: so many inputs take more than the {_MOST_BYTES >> 30} GiB that made-up ones may",
+            hints=[f"--count {_MOST_BYTES // each} at the most"],
+        )
+
+
 def random_inputs(model: Model, count: int, seed: int = 0) -> InputSet:
     """Make up samples: uniform over what each input can represent, the same for the same model and seed.
 
@@ -114,7 +139,11 @@ def random_inputs(model: Model, count: int, seed: int = 0) -> InputSet:
         model: the source model.
         count: how many.
         seed: of the random numbers.
+
+    Raises:
+        BadInputError: they would take too much memory.
     """
+    check_room(model, count)
     generator = np.random.default_rng(seed)
     ranges = input_ranges(model)
     samples = tuple({name: uniform(generator, each) for name, each in ranges.items()} for _ in range(count))

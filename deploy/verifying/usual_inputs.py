@@ -27,7 +27,7 @@ from deploy.errors import BadInputError, DeployError
 from deploy.hardware.npus import Npu, npu_named
 from deploy.judging.input_ranges import InputRange, input_ranges
 from deploy.judging.input_search import Effort, Found, Probe, Response, search, unprobed
-from deploy.judging.inputs import InputSet
+from deploy.judging.inputs import InputSet, check_room
 from deploy.judging.oracles import outputs_of
 from deploy.judging.output_ends import output_ends
 from deploy.judging.reference import ReferenceKernels
@@ -185,10 +185,11 @@ def usual_inputs(build: BuildFolder, count: int | None = None) -> InputSet:
         count: how many; None for those that are usual, at least four.
 
     Raises:
-        BadInputError: the file of samples was changed, or a model is damaged.
+        BadInputError: the file of samples was changed, a model is damaged, or they would take too much memory.
     """
     tested = Tested.of(build)
     wanted = count or tested.usual_count
+    check_room(tested.source, wanted)
     kept = _kept(build)
     if kept is None or (count is not None and count > len(kept.samples)):
         return _more(build, tested, wanted, kept) if kept else _searched(tested, wanted, None)
@@ -210,6 +211,7 @@ def inputs_with_fresh(
         BadInputError: as :func:`usual_inputs`.
     """
     tested, kept = Tested.of(build, session), _kept(build)
+    check_room(tested.source, count)
     if kept is None:
         kept = _searched(tested, max(2, count), None)
     known = kept.samples[: count - 1]

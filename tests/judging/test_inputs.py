@@ -9,7 +9,7 @@ import pytest
 
 from deploy.data.array_rows import read_arrays
 from deploy.errors import BadInputError
-from deploy.judging.inputs import given_inputs, random_inputs
+from deploy.judging.inputs import check_room, given_inputs, random_inputs
 from deploy.tflite import Model, Quantization, Tensor
 
 
@@ -118,6 +118,16 @@ def test_made_up_inputs_are_reproducible_and_cover_the_range() -> None:
     assert not (first.samples[0]["in0"] == first.samples[1]["in0"]).all()
     assert (first.samples[0]["in0"].min(), first.samples[0]["in0"].max()) == (-128, 127)
     assert "random" in first.source
+
+
+def test_more_made_up_inputs_than_memory_may_hold_are_refused_before_any_work() -> None:
+    with pytest.raises(BadInputError, match="so many inputs take more than the 2 GiB") as caught:
+        random_inputs(model(), 10**20)
+    [hint] = caught.value.hints
+    most = int(hint.split()[1])
+    check_room(model(), most)
+    with pytest.raises(BadInputError):
+        check_room(model(), most + 1)
 
 
 def test_arrays_in_memory_are_the_same_inputs_as_the_file_that_holds_them(tmp_path: Path) -> None:

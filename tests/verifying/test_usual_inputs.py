@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,14 @@ def test_more_inputs_than_are_kept_are_made_up(built: Path) -> None:
     assert kept is not None
     assert len(usual_inputs(build, kept.count + 3).samples) == kept.count + 3
     assert inputs_with_fresh(build, kept.count + 3, 0).fresh == 3
+
+
+@pytest.mark.parametrize("made_up", [usual_inputs, inputs_with_fresh])
+def test_so_many_that_memory_cannot_hold_them_are_refused(
+    built: Path, made_up: Callable[[BuildFolder, int], object]
+) -> None:
+    with pytest.raises(BadInputError, match="--count 1000000000000: so many inputs"):
+        made_up(BuildFolder.open(built), 10**12)
 
 
 def test_samples_that_were_changed_are_refused_and_without_the_file_inputs_are_made_up(
