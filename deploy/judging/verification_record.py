@@ -13,7 +13,7 @@ from deploy.errors import BadInputError, DeployError, ExitStatus
 from deploy.files import write_text
 from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
-from deploy.tflite.unwritten import unwritten_outputs
+from deploy.tflite.unwritten import unwritten
 
 VERIFICATION_SCHEMA_VERSION = 1
 
@@ -110,8 +110,7 @@ def not_checked(build: BuildFolder, why: str, miscompiled: Sequence[OperatorResu
         BadInputError: its compiled model is damaged.
     """
     check = OperatorCheck(left_out=(why,), unexplained=len(miscompiled), sha256=build.document.compiled_sha256)
-    unwritten = unwritten_outputs(build.compiled_model)
-    return VerificationRecord(check=check, operators=tuple(miscompiled), unwritten=unwritten)
+    return VerificationRecord(check=check, operators=tuple(miscompiled), unwritten=unwritten(build.compiled_model))
 
 
 def keep_record(build: BuildFolder, record: VerificationRecord) -> VerificationRecord:

@@ -24,6 +24,7 @@ from deploy.npu.stream.operations import BlockOperation, Scale
 from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
 from deploy.tflite import Model, Operator
 from deploy.tflite.options import options_of
+from deploy.tflite.state import READ_VARIABLE
 from deploy.verifying import folded_quantize
 
 if TYPE_CHECKING:
@@ -288,6 +289,13 @@ def _widened_halves(operator: Operator, source: Model, operations: Operations) -
     return "its command stream widens halves of integers, right between -32768 and 32767 alone" if halved else None
 
 
+def _kept_in_the_arena(operator: Operator, _source: Model, operations: Operations) -> str | None:
+    """On U85 the NPU reads a variable itself, in the memory of tensors that live for one inference."""
+    if operator.code != READ_VARIABLE or not operations.get(operator.index):
+        return None
+    return "the variable becomes a part of the arena, where nothing initialises it and nothing keeps it"
+
+
 def _compared_in_steps(operator: Operator, source: Model, operations: Operations) -> str | None:
     """On U85 operands are scaled to 1/256 before they are compared, whatever a step of theirs is worth."""
     if operator.code not in _COMPARISONS or source.tensors[operator.inputs[0]].dtype != "int16":
@@ -366,6 +374,11 @@ KNOWN = (
         "comparison-in-256ths",
         _compared_in_steps,
         "a comparison in int8, or of the difference (SUB) with zero, whose scale can be larger",
+    ),
+    Known(
+        "variable-in-the-arena",
+        _kept_in_the_arena,
+        "U55 or U65; or the state among the inputs and outputs, and `--state`",
     ),
     Known(
         "unread-input",

@@ -8,21 +8,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+import stateful_networks
 from tflite_writer import GraphWriter, schema
 
 import deploy
 from deploy import tflite
 from deploy.compiling.compile_options import compile_options
-from deploy.compiling.compiler import VELA
+from deploy.compiling.compiler import VELA, Compiled
 from deploy.hardware.npus import Npu, npu_named
 from deploy.judging.inputs import random_inputs
 from deploy.judging.operator_result import OperatorResult
 from deploy.judging.oracles import tflm_installed
 from deploy.judging.samples import stacked
+from deploy.tflite.records import packed, unpacked
+from deploy.tflite.unwritten import unwritten
 from deploy.verifying.layer_capture import LayerCapture
 from deploy.verifying.layer_walk import walk
 from deploy.verifying.miscompilations import KNOWN, operations_of, unread_elements, with_miscompilations
-from deploy.verifying.npu_inference import NpuInference
+from deploy.verifying.npu_inference import NpuInference, decoded_programs
 
 NPU = npu_named("U55-128")
 U85 = npu_named("U85-256")
@@ -326,6 +329,31 @@ def test_a_multiplier_that_fits_is_compiled_right_whatever_the_kernels_make_of_i
     [right] = compared(product("uint8", scale))
     assert named([right]) == []
     assert right.explained
+
+
+def compiled_stream(npu: Npu, *, initialised: bool) -> Compiled:
+    """A network with a variable, with or without a CALL_ONCE that initialises it."""
+    record = unpacked(stateful_networks.stream())
+    if not initialised:
+        record.subgraphs[0].operators = record.subgraphs[0].operators[1:]
+        record.subgraphs = record.subgraphs[:1]
+    return VELA.compile(tflite.load(packed(record), source="stream"), compile_options(npu))
+
+
+@pytest.mark.parametrize(("npu", "expected"), [(NPU, []), (U85, ["variable-in-the-arena"])], ids=["u55", "u85"])
+def test_a_variable_that_the_npu_reads_in_the_arena_is_named(npu: Npu, expected: list[str]) -> None:
+    compiled = compiled_stream(npu, initialised=False)
+    operations = operations_of(decoded_programs(compiled.model, npu), compiled.debug)
+    results = with_miscompilations((), compiled.source, operations)
+    assert named(results) == expected
+    assert [result.type for result in results] == ["READ_VARIABLE"] * len(expected)
+
+
+@pytest.mark.parametrize(("npu", "expected"), [(NPU, 0), (U85, 1)], ids=["u55", "u85"])
+def test_variables_that_are_initialised_in_another_arena_are_named(npu: Npu, expected: int) -> None:
+    found = unwritten(compiled_stream(npu, initialised=True).model)
+    assert len(found) == expected
+    assert all("nothing in the compiled model initialises them" in sentence for sentence in found)
 
 
 def test_an_operator_that_was_not_compared_is_named_all_the_same() -> None:
