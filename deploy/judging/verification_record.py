@@ -29,7 +29,8 @@ class VerificationRecord(Document):
         deploy: version of deploy that made it.
         check: its figures; bound to the compiled model by their ``sha256``.
         operators: those that differ from the reference kernels, or that Vela miscompiled.
-        unwritten: what is known of outputs that nothing in the compiled model writes, one sentence each.
+        unwritten: what is known of outputs that nothing in the compiled model writes, and of variables that
+            nothing initialises, one sentence each.
         input_source: where the inputs come from.
         in_time: whether nothing was left out because the time was up.
         seconds: how long it took.
