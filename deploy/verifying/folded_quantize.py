@@ -96,8 +96,12 @@ def _folded(
 
 def _computing(tensor: int, source: Model) -> Operator | None:
     """The operator that computes the elements of a tensor: one that only shapes them anew becomes no commands."""
-    found = next((operator for operator in source.operators if tensor in operator.outputs), None)
-    return _computing(found.inputs[0], source) if found is not None and found.code in _SHAPING else found
+    for operator in reversed(source.operators):
+        if tensor in operator.outputs:
+            if operator.code not in _SHAPING or not operator.inputs:
+                return operator
+            tensor = operator.inputs[0]
+    return None
 
 
 def _range(operator: Operator, source: Model) -> tuple[float, float]:
