@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import deploy
@@ -20,6 +21,7 @@ from deploy.errors import BadInputError
 from deploy.files import check_writable, replacing_folder
 from deploy.tflite import NPU_OPERATOR, Model
 from deploy.tflite.arithmetic import float_operators, float_results, integer_operators, narrow_weights
+from deploy.tflite.signed import with_signature
 
 _EDGE_TPU = "edgetpu-custom-op"
 """Custom code of the operator that Google's compiler puts in the place of what runs on an Edge TPU."""
@@ -130,6 +132,9 @@ def compile_model(
     limit, source_sha256 = sram_limit(options), model.sha256
     began = time.monotonic()
     compiled = compiler.compile(model, options, source=source)
+    if model.signature is None and _lost_names(compiled):
+        # For U85 Vela writes tensors of its own in the place of an operator's: a signature keeps their names.
+        compiled = replace(compiler.compile(with_signature(model), options, source=source), source=model)
     vela_s = time.monotonic() - began
     _check_names(compiled)
     document = _document(compiled, name, warnings, lacking(compiled.model), source_sha256, limit)
@@ -169,16 +174,21 @@ def _is_firmware_project(path: Path) -> bool:
 
 def _check_names(compiled: Compiled) -> None:
     """Every later step matches inputs and outputs of the two models by name."""
-    for before, after in (
+    for before, after in _lost_names(compiled):
+        raise BadInputError(
+            f"{compiled.name}: inputs or outputs cannot be told apart after compilation: "
+            f"{', '.join(before)} became {', '.join(after)}"
+        )
+
+
+def _lost_names(compiled: Compiled) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Inputs and outputs, before and after, where they are called otherwise."""
+    ends = (
         (compiled.source.input_names(), compiled.model.input_names()),
         (compiled.source.output_names(), compiled.model.output_names()),
-    ):
-        if set(before.values()) != set(after.values()):
-            raise BadInputError(
-                f"{compiled.name}: inputs or outputs cannot be told apart after compilation: "
-                f"{', '.join(before.values())} became {', '.join(after.values())}",
-                hints=["convert the model with a SignatureDef, as `deploy quantize` does"],
-            )
+    )
+    named = [(tuple(before.values()), tuple(after.values())) for before, after in ends]
+    return [(before, after) for before, after in named if set(before) != set(after)]
 
 
 def check_replaceable(build: Path) -> None:

@@ -29,7 +29,7 @@ from deploy.judging.samples import Sample
 from deploy.judging.target_comparison import TargetComparison
 from deploy.judging.verdict import DEFAULT_TOLERANCE_LSB, Prediction, Verdict
 from deploy.judging.versions import tool_versions
-from deploy.tflite.unwritten import unwritten_outputs
+from deploy.tflite.unwritten import unwritten
 
 if TYPE_CHECKING:
     from deploy.data.image_range import ImageRange
@@ -120,7 +120,7 @@ class Judgement:
             BadInputError: they do not fit the model.
         """
         options = self._options
-        self._unwritten = unwritten_outputs(models.compiled)
+        self._unwritten = unwritten(models.compiled)
         self._fed_back = links_of(options.state, models.compiled, sequence=options.sequence)
         if options.inputs is None:
             self._inputs = usual(options.count)

@@ -13,7 +13,7 @@ from deploy.errors import BadInputError, DeployError, ExitStatus
 from deploy.files import write_text
 from deploy.judging.operator_check import OperatorCheck
 from deploy.judging.operator_result import OperatorResult
-from deploy.tflite.unwritten import unwritten_outputs
+from deploy.tflite.unwritten import unwritten
 
 VERIFICATION_SCHEMA_VERSION = 1
 
@@ -30,7 +30,8 @@ class VerificationRecord(Document):
         check: its figures; bound to the compiled model by their ``sha256``.
         operators: those that differ from the reference kernels, that Vela miscompiled, or that have
             another bias or scale than the model says.
-        unwritten: what is known of outputs that nothing in the compiled model writes, one sentence each.
+        unwritten: what is known of outputs that nothing in the compiled model writes, and of variables that
+            nothing initialises, one sentence each.
         input_source: where the inputs come from.
         in_time: whether nothing was left out because the time was up.
         seconds: how long it took.
@@ -111,8 +112,7 @@ def not_checked(build: BuildFolder, why: str, wrong: Sequence[OperatorResult] = 
         BadInputError: its compiled model is damaged.
     """
     check = OperatorCheck(left_out=(why,), unexplained=len(wrong), sha256=build.document.compiled_sha256)
-    unwritten = unwritten_outputs(build.compiled_model)
-    return VerificationRecord(check=check, operators=tuple(wrong), unwritten=unwritten)
+    return VerificationRecord(check=check, operators=tuple(wrong), unwritten=unwritten(build.compiled_model))
 
 
 def keep_record(build: BuildFolder, record: VerificationRecord) -> VerificationRecord:

@@ -11,7 +11,7 @@ from deploy.errors import BadInputError
 from deploy.quantizing.converter import UNQUANTIZED, Conversion, convert
 from deploy.quantizing.copies import with_scales_of_copies
 from deploy.quantizing.float_model import FloatModel
-from deploy.quantizing.float_tflite import FloatTflite, of_model, quantize_tflite
+from deploy.quantizing.float_tflite import FloatTflite, is_quantized, of_model, quantize_tflite
 from deploy.quantizing.precision import INT8, Precision
 from deploy.tflite import Model
 from deploy.tflite.arithmetic import float_operators
@@ -50,7 +50,14 @@ def converted(
         whole = convert(model, data, UNQUANTIZED, verbose=verbose)
         if whole.floating is None:
             raise _refusal(model, whole)
-        source = of_model(tflite.load(whole.floating, source=model.source), model.source, model.name)
+        unquantized = tflite.load(whole.floating, source=model.source)
+        if is_quantized(unquantized):
+            raise BadInputError(
+                f"{model.source}: has fake quantization in it (quantization-aware training), "
+                "which makes it int8 and nothing else",
+                hints=["leave out --precision and --float", "pass the model as it was without fake quantization"],
+            )
+        source = of_model(unquantized, model.source, model.name)
         content, prepared = quantize_tflite(source, data, io, precision, verbose=verbose)
         return Converted(content, whole.floating, prepared, (*_TENSORFLOW, _LITERT, _QUANTIZER))
     conversion = convert(model, data, io, floating=floating, verbose=verbose)

@@ -85,15 +85,20 @@ def read_float(path: Path, source: str, name: str, signature: str | None = None)
     return of_model(taken.model, source, name, taken.notes)
 
 
+def is_quantized(model: Model) -> bool:
+    """Whether a TFLite model, or a part of it, has integers that stand for real numbers."""
+    return not float_operators(model) or any(
+        tensor.dtype in ("int8", "int16", "uint8") and tensor.quantization is not None for tensor in model.tensors
+    )
+
+
 def of_model(model: Model, source: str, name: str, notes: tuple[str, ...] = ()) -> FloatTflite:
     """A float TFLite model as what can be quantized.
 
     Raises:
         BadInputError: as :func:`read_float`.
     """
-    if not float_operators(model) or any(
-        tensor.dtype in ("int8", "int16", "uint8") and tensor.quantization is not None for tensor in model.tensors
-    ):
+    if is_quantized(model):
         raise BadInputError(
             f"{source}: a TFLite file that is quantized (or whose weights are) cannot be quantized any more",
             hints=["pass the float model it comes from: .keras, a SavedModel, or a float .tflite"],

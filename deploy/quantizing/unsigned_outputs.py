@@ -1,8 +1,8 @@
 """Keeps uint8 outputs whose int8 tensor has zero point 0 out of a defect of Vela (5.2.0, found by running it).
 
 Vela folds the last QUANTIZE into the operator before it and leaves that one's clamp at 0..127 of 0..255: half the
-range is lost. Quantization-aware training and symmetric outputs make such tensors. A maximum over windows of one
-element in between, which changes nothing, is not folded into.
+range is lost. Quantization-aware training and symmetric outputs make such tensors. An average over windows of one
+element in between, which changes nothing, is not folded into; on U85 a maximum is.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import math
 from deploy.tflite import Model, damage_named
 from deploy.tflite.emitter import Emitter
 from deploy.tflite.graph import Graph, Node
+
+_NOT_FOLDED_INTO = "AVERAGE_POOL_2D"
 
 
 def with_unsigned_outputs_kept(model: Model) -> tuple[Model, tuple[str, ...]]:
@@ -33,10 +35,10 @@ def with_unsigned_outputs_kept(model: Model) -> tuple[Model, tuple[str, ...]]:
             x, shape = node.inputs[0], graph.tensors[node.inputs[0]].shape
             emit = Emitter(graph, f"{graph.tensors[node.outputs[0]].name}_int8")
             if len(shape) == 4 and shape[0] == 1:
-                same = emit.pool("MAX_POOL_2D", x, (1, 1))
+                same = emit.pool(_NOT_FOLDED_INTO, x, (1, 1))
             else:
                 rows = emit.reshape(x, (1, math.prod(shape[:-1]), 1, shape[-1]))
-                same = emit.reshape(emit.pool("MAX_POOL_2D", rows, (1, 1)), shape)
+                same = emit.reshape(emit.pool(_NOT_FOLDED_INTO, rows, (1, 1)), shape)
             last = Node(node.code, (same,), node.outputs, node.options, node.version, record=node.record)
             graph.replace([node], [*emit.nodes, last])
             kept.append(names[node.outputs[0]])
@@ -46,8 +48,8 @@ def with_unsigned_outputs_kept(model: Model) -> tuple[Model, tuple[str, ...]]:
 def kept_note(output: str) -> str:
     """What to tell the user about an output that needed it."""
     return (
-        f"output {output}: its int8 zero point is 0, which Vela compiles wrongly before a uint8 output; a maximum "
-        "over single elements stands in between, which costs a little time: --io int8 does without"
+        f"output {output}: its int8 zero point is 0, which Vela compiles wrongly before a uint8 output; an "
+        "average over single elements stands in between, which costs a little time: --io int8 does without"
     )
 
 
@@ -63,5 +65,5 @@ def _is_folded_wrongly(graph: Graph, node: Node) -> bool:
         and x.quantization.zero_points == (0,)
         and len(x.shape) > 0
         and before is not None
-        and before.code != "MAX_POOL_2D"
+        and before.code != _NOT_FOLDED_INTO
     )

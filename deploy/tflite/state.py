@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.errors import BadInputError
-from deploy.tflite.model import Model, Operator, Tensor
+from deploy.tflite.model import NPU_OPERATOR, Model, Operator, Tensor
 from deploy.tflite.options import options_of
 from deploy.tflite.reading import subgraph
 
@@ -135,8 +135,11 @@ def _assigned_once(model: Model) -> Iterator[Access]:
             graph = subgraph(model, getattr(options_of(model, operator), "initSubgraphIndex", -1))
             for other in graph.operators:
                 if other.code not in (VAR_HANDLE, ASSIGN_VARIABLE):
+                    covered = "initial values that are constants are covered"
+                    # They were constants before Vela.
+                    elsewhere = "compile for U55 or U65: for U85 Vela keeps variables in the arena"
                     raise BadInputError(
                         f"operator {operator.index} (CALL_ONCE) initialises variables with {other.code}",
-                        hints=["initial values that are constants are covered"],
+                        hints=[elsewhere if other.code == NPU_OPERATOR else covered],
                     )
             yield from _assigned(graph)

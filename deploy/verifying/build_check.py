@@ -19,14 +19,14 @@ from deploy.judging.samples import Sample
 from deploy.judging.verification_record import VerificationRecord, keep_record, not_checked
 from deploy.processes.worker import TOO_LONG, WorkerEndedError
 from deploy.tflite import Model
-from deploy.tflite.unwritten import unwritten_outputs
+from deploy.tflite.unwritten import unwritten
 from deploy.verifying.begun_check import BegunCheck
 from deploy.verifying.channel_scales import compare_scales, with_scale_differences
 from deploy.verifying.deciding_versions import deciding_versions
 from deploy.verifying.judged_part import judged_part
 from deploy.verifying.kept_check import inputs_digest
 from deploy.verifying.miscompilations import operations_of, with_miscompilations
-from deploy.verifying.npu_inference import NpuInference
+from deploy.verifying.npu_inference import decoded_programs
 from deploy.verifying.operator_check import check_operators
 from deploy.verifying.reference_ahead import ReferenceAhead
 from deploy.verifying.usual_inputs import usual_inputs
@@ -137,7 +137,7 @@ def check_build(
     return VerificationRecord(
         check=check,
         operators=checked.differing,
-        unwritten=unwritten_outputs(build.compiled_model),
+        unwritten=unwritten(build.compiled_model),
         in_time=checked.in_time,
         input_source=inputs.source,
         seconds=round(time.monotonic() - began, 3),
@@ -151,7 +151,7 @@ def _not_compared(build: BuildFolder, why: str) -> VerificationRecord:
     """What is known without a comparison: what Vela wrote tells most miscompilations, and other scales."""
     try:
         source, compiled = build.source_model, build.compiled_model
-        programs = NpuInference(compiled, npu_named(build.document.npu)).programs()
+        programs = decoded_programs(compiled, npu_named(build.document.npu))
         found = with_miscompilations((), source, operations_of(programs, build.debug))
         scales = compare_scales(source, compiled, programs, build.debug)
         return not_checked(build, why, with_scale_differences(found, source, scales))

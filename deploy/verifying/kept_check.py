@@ -14,7 +14,7 @@ from deploy.build_folder import BuildFolder
 from deploy.errors import BadInputError
 from deploy.judging.samples import Sample, SampleDigest
 from deploy.judging.verification_record import SKIPPED, VerificationRecord, keep_record, record_of
-from deploy.tflite.unwritten import unwritten_outputs
+from deploy.tflite.unwritten import unwritten
 from deploy.verifying.checked_operators import CheckedOperators
 from deploy.verifying.deciding_versions import deciding_versions
 from deploy.verifying.usual_inputs import FEWEST, affordable, affordable_sets
@@ -67,7 +67,7 @@ def keep_for_later(build: BuildFolder, checked: CheckedOperators, samples: Seque
     record = VerificationRecord(
         check=checked.check.model_copy(update={"source": "an earlier run"}),
         operators=checked.differing,
-        unwritten=unwritten_outputs(build.compiled_model),
+        unwritten=unwritten(build.compiled_model),
         inputs_sha256=inputs_digest(build, samples) if samples else "",
         versions=deciding_versions(),
     )

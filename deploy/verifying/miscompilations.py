@@ -20,10 +20,12 @@ from deploy.judging.operator_result import Miscompilation, OperatorResult
 from deploy.npu.program import Program
 from deploy.npu.stream.convolution import ConvolutionOperation
 from deploy.npu.stream.elementwise import ElementwiseMode, ElementwiseOperation
-from deploy.npu.stream.operations import BlockOperation, Function, Scale
+from deploy.npu.stream.operations import BlockOperation, Scale
 from deploy.npu.stream.pooling import PoolingMode, PoolingOperation
 from deploy.tflite import Model, Operator
 from deploy.tflite.options import options_of
+from deploy.tflite.state import READ_VARIABLE
+from deploy.verifying import folded_quantize
 from deploy.verifying.merged_results import not_compared
 
 if TYPE_CHECKING:
@@ -36,10 +38,12 @@ _EXTREMES = frozenset(["REDUCE_MAX", "REDUCE_MIN"])
 _REDUCTIONS = frozenset(["MEAN", "SUM", *_EXTREMES])
 """Operators whose result depends on every element of their input."""
 
-_ACTIVATIONS = {0: (-math.inf, math.inf), 1: (0.0, math.inf), 2: (-1.0, 1.0), 3: (0.0, 6.0)}
-"""TFLite's ``ActivationFunctionType`` -> the range that it leaves: NONE, RELU, RELU_N1_TO_1, RELU6."""
-
 _COMPARISONS = frozenset(["EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL"])
+
+_NO_QUANTIZE_BEHIND_ZERO = (
+    "int8 outputs (`--io int8`; the host flips the highest bit of every byte), or an output whose int8 zero "
+    "point is not 0"
+)
 
 _UNSCALED = Scale(1, 0)
 _NO_FACTOR = 0.01
@@ -193,36 +197,6 @@ def _broadcast_minimum(operator: Operator, _source: Model, operations: Operation
     return None
 
 
-def _clamped_quantize(operator: Operator, source: Model, operations: Operations) -> str | None:
-    """The clamp of the signed operator in front stays where the QUANTIZE is made part of that operator."""
-    if operator.code != "QUANTIZE":
-        return None
-    signed, unsigned = source.tensors[operator.inputs[0]], source.tensors[operator.outputs[0]]
-    producer = next((other for other in source.operators if signed.index in other.outputs), None)
-    if (signed.dtype, unsigned.dtype) != ("int8", "uint8") or producer is None:
-        return None
-    if signed.quantization is None or unsigned.quantization is None:
-        return None
-    low, high = (
-        unsigned.quantization.zero_points[0]
-        + (limit - signed.quantization.zero_points[0])
-        * (signed.quantization.scales[0] / unsigned.quantization.scales[0])
-        for limit in _range(producer, source)
-    )
-    low, high = max(math.floor(low), 0), min(math.ceil(high), 255)
-    for operation in (*operations.get(producer.index, ()), *operations.get(operator.index, ())):
-        activation = operation.activation
-        if operation.ofm.dtype != np.uint8 or activation.function is not Function.NONE:
-            continue
-        # A rounding more or less is no defect of this kind.
-        if activation.minimum > low + 1 or activation.maximum < high - 1:
-            return (
-                f"it is folded into {producer.code} with a clamp to {activation.minimum}..{activation.maximum}, "
-                f"where {low}..{high} can occur"
-            )
-    return None
-
-
 def _nearest_of_centres(operator: Operator, source: Model, operations: Operations) -> str | None:
     """On U85 other rows and columns are repeated than TFLite does: those of half-pixel centres."""
     if operator.code != "RESIZE_NEAREST_NEIGHBOR":
@@ -301,6 +275,13 @@ def _widened_halves(operator: Operator, source: Model, operations: Operations) -
     return "its command stream widens halves of integers, right between -32768 and 32767 alone" if halved else None
 
 
+def _kept_in_the_arena(operator: Operator, _source: Model, operations: Operations) -> str | None:
+    """On U85 the NPU reads a variable itself, in the memory of tensors that live for one inference."""
+    if operator.code != READ_VARIABLE or not operations.get(operator.index):
+        return None
+    return "the variable becomes a part of the arena, where nothing initialises it and nothing keeps it"
+
+
 def _compared_in_steps(operator: Operator, source: Model, operations: Operations) -> str | None:
     """On U85 operands are scaled to 1/256 before they are compared, whatever a step of theirs is worth."""
     if operator.code not in _COMPARISONS or source.tensors[operator.inputs[0]].dtype != "int16":
@@ -330,17 +311,6 @@ def _axes(operator: Operator, source: Model) -> list[int]:
     return [] if axes is None else sorted({int(axis) % rank for axis in axes.view(np.int32)})
 
 
-def _range(operator: Operator, source: Model) -> tuple[float, float]:
-    """What an operator with an int8 output can compute, in its output's integers."""
-    quantization = source.tensors[operator.outputs[0]].quantization
-    options = options_of(source, operator)
-    low, high = _ACTIVATIONS.get(getattr(options, "fusedActivationFunction", 0), _ACTIVATIONS[0])
-    if quantization is None:
-        return -128, 127
-    scale, zero_point = quantization.scales[0], quantization.zero_points[0]
-    return max(low / scale + zero_point, -128), min(high / scale + zero_point, 127)
-
-
 KNOWN = (
     Known(
         "sum-over-several-axes",
@@ -357,11 +327,13 @@ KNOWN = (
         _broadcast_minimum,
         "transpose so that the height is reduced, without keepdims and without a RESHAPE behind it",
     ),
+    Known("quantize-with-half-the-range", folded_quantize.clamped_too_far, _NO_QUANTIZE_BEHIND_ZERO),
+    Known("quantize-left-out", folded_quantize.left_out, _NO_QUANTIZE_BEHIND_ZERO, certain=False),
     Known(
-        "quantize-with-half-the-range",
-        _clamped_quantize,
-        "int8 outputs (`--io int8`; the host flips the highest bit of every byte), or an output whose int8 zero "
-        "point is not 0",
+        "quantize-beyond-its-input",
+        folded_quantize.not_clamped,
+        "one quantization for both tensors, or a zero point other than 0 in front of the QUANTIZE",
+        certain=False,
     ),
     Known(
         "nearest-of-half-pixel-centres",
@@ -388,6 +360,11 @@ KNOWN = (
         "comparison-in-256ths",
         _compared_in_steps,
         "a comparison in int8, or of the difference (SUB) with zero, whose scale can be larger",
+    ),
+    Known(
+        "variable-in-the-arena",
+        _kept_in_the_arena,
+        "U55 or U65; or the state among the inputs and outputs, and `--state`",
     ),
     Known(
         "unread-input",

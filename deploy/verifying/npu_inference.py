@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -103,11 +103,7 @@ class NpuInference:
         Raises:
             TargetError: the NPU model refuses one.
         """
-        try:
-            segments = [step for step in self._steps if isinstance(step, _NpuStep)]
-            return tuple(segment.program(self._architecture) for segment in segments)
-        except npu.NpuError as error:
-            raise TargetError(f"the NPU model stopped: {error}") from error
+        return _programs([step for step in self._steps if isinstance(step, _NpuStep)], self._architecture)
 
     def _prepared_for(self, batch: int) -> _Prepared:
         """What the last run was made in, emptied, where nothing else is made in it; or a new one."""
@@ -339,6 +335,25 @@ class _NpuStep:
             return program
 
         return run
+
+
+def decoded_programs(model: Model, npu_config: Npu) -> tuple[Program, ...]:
+    """As :meth:`NpuInference.programs`, of a model that need not run here as a whole.
+
+    Raises:
+        BadInputError: a command stream is damaged, or for another NPU.
+        TargetError: the NPU model refuses one.
+    """
+    return _programs(
+        [_NpuStep(segment, npu_config) for segment in npu_operators(model)], _architecture(npu_config)
+    )
+
+
+def _programs(steps: Sequence[_NpuStep], architecture: npu.Architecture) -> tuple[Program, ...]:
+    try:
+        return tuple(step.program(architecture) for step in steps)
+    except npu.NpuError as error:
+        raise TargetError(f"the NPU model stopped: {error}") from error
 
 
 def _architecture(npu_config: Npu) -> npu.Architecture:

@@ -5,7 +5,9 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from tflite_writer import GraphWriter, schema
 
 from deploy import tflite
 from deploy.build_folder import BuildFolder
@@ -14,6 +16,8 @@ from deploy.compiling.compile_options import CompileOptions, compile_options
 from deploy.errors import BadInputError
 from deploy.hardware.boards import default_board
 from deploy.hardware.npus import npu_named
+from deploy.tflite import Model
+from deploy.tflite.records import packed, unpacked
 
 FIGURES = {
     "inference_time": "ms",
@@ -183,3 +187,26 @@ def test_a_folder_that_cannot_be_written_is_named(mlperf_tiny: dict[str, Path], 
         build(mlperf_tiny["anomaly_detection"], tmp_path / "file" / "build")
     with pytest.raises(BadInputError, match="/proc/build: the folder cannot be written"):
         build(mlperf_tiny["anomaly_detection"], Path("/proc/build"))
+
+
+def gathering(*, signed: bool) -> Model:
+    """A GATHER between an input and an output, with or without a signature that names them."""
+    writer = GraphWriter()
+    x = writer.tensor("rows", (2, 3, 8), "int8", 0.05)
+    first = writer.tensor("first", (), "int32", data=np.int32(1))
+    y = writer.tensor("row", (3, 8), "int8", 0.05)
+    writer.operator("GATHER", [x, first], [y], schema.GatherOptionsT())
+    record = unpacked(writer.finish({"rows": x}, {"row": y}))
+    if not signed:
+        record.signatureDefs = []
+    return tflite.load(packed(record))
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_inputs_and_outputs_keep_their_names_with_a_signature_and_without(signed: bool, tmp_path: Path) -> None:
+    model = gathering(signed=signed)
+    options = compile_options(npu_named("U85-256"))
+    build = compile_model(model, options, tmp_path / "build", name="rows", source="rows.tflite")
+    assert list(build.compiled_model.input_names().values()) == ["rows"]
+    assert list(build.compiled_model.output_names().values()) == ["row"]
+    assert BuildFolder.open(build.path).source_model.content == model.content

@@ -12,6 +12,7 @@ from deploy.errors import BadInputError
 from deploy.judging.reference import ReferenceKernels
 from deploy.quantizing import dataset
 from deploy.quantizing.float_model import FloatModel
+from deploy.quantizing.precision import Precision
 from deploy.quantizing.quantization import Quantized, quantize, quantized_inputs
 from deploy.tflite import Quantization, Tensor
 from deploy.tflite.arithmetic import float_operators
@@ -47,6 +48,15 @@ def swish():
     image = keras.Input((6, 6, 2), name="image")
     y = keras.layers.Conv2D(4, 3, activation="swish")(image)
     return keras.Model(image, {"y": keras.layers.GlobalAveragePooling2D()(y)})
+class FakeQuant(keras.layers.Layer):
+    def call(self, x):
+        import tensorflow as tf
+        return tf.quantization.fake_quant_with_min_max_args(x, -2.0, 2.0, 8)
+    def compute_output_shape(self, shape):
+        return shape
+def trained_for_int8():
+    image = keras.Input((8, 8, 1), name="image")
+    return keras.Model(image, {"y": FakeQuant()(keras.layers.Conv2D(4, 3)(image))})
 def two_inputs():
     a, b = keras.Input((4,), name="b_first"), keras.Input((4,), name="a_second")
     return keras.Model([a, b], {"y": keras.layers.Dense(3)(a) - keras.layers.Dense(3)(b)})
@@ -188,6 +198,18 @@ def test_models_that_do_not_become_integer_are_refused(models: str, function: st
     with pytest.raises(BadInputError, match=message) as caught:
         quantize(model, data)
     assert caught.value.hints
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize(
+    "precision", [Precision("int16x8"), Precision(floating=("CONV_2D",))], ids=["bits", "float"]
+)
+def test_a_model_with_fake_quantization_becomes_int8_and_nothing_else(models: str, precision: Precision) -> None:
+    model, data = load(f"{models}:trained_for_int8")
+    assert {tensor.dtype for tensor in quantize(model, data, io="int8").model.output_tensors} == {"int8"}
+    with pytest.raises(BadInputError, match="has fake quantization in it") as caught:
+        quantize(model, data, precision=precision)
+    assert caught.value.hints[0] == "leave out --precision and --float"
 
 
 @pytest.mark.tensorflow

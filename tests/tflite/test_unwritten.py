@@ -6,7 +6,7 @@ import numpy as np
 from tflite_writer import GraphWriter, schema
 
 from deploy import tflite
-from deploy.tflite.unwritten import unwritten_outputs
+from deploy.tflite.unwritten import unwritten
 
 
 def written(*, data: bool) -> tflite.Model:
@@ -20,10 +20,10 @@ def written(*, data: bool) -> tflite.Model:
 
 
 def test_an_output_without_producer_and_buffer_is_named_with_the_way_around() -> None:
-    [sentence] = unwritten_outputs(written(data=False))
+    [sentence] = unwritten(written(data=False))
     assert sentence.startswith("output seven: nothing in the compiled model writes it")
     assert "way around: take it out of the model's outputs" in sentence
 
 
 def test_results_inputs_and_constants_are_written() -> None:
-    assert unwritten_outputs(written(data=True)) == ()
+    assert unwritten(written(data=True)) == ()
