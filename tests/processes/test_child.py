@@ -71,9 +71,9 @@ def test_a_program_is_looked_for_in_its_working_folder_and_on_its_path(tmp_path:
         assert child.wait(20) == 7
 
 
-def test_a_program_that_cannot_be_started_is_not_installed() -> None:
+def test_a_program_that_cannot_be_started_is_not_installed(tmp_path: Path) -> None:
     before = children()
-    with pytest.raises(NotInstalledError, match="/nonexistent: cannot be started: No such file") as caught:
-        Child(["/nonexistent"])
+    with pytest.raises(NotInstalledError, match="/missing: cannot be started: No such file") as caught:
+        Child([str(tmp_path / "missing")])
     assert isinstance(caught.value.__cause__, FileNotFoundError)
     assert children() == before
