@@ -114,6 +114,17 @@ def check_writable(path: Path) -> None:
     """
     if streams.is_stream(path) and os.access(path, os.W_OK):
         return
+    if path.is_dir():
+        raise BadInputError(f"{path}: cannot be written: it is a folder")
+    check_folder_writable(path)
+
+
+def check_folder_writable(path: Path) -> None:
+    """Check, before long work, that a file or folder can be made in the folder of ``path``, or replaced there.
+
+    Raises:
+        BadInputError: its folder cannot be written, or made.
+    """
     try:
         path = _behind_links(path)
     except OSError as error:
@@ -121,9 +132,8 @@ def check_writable(path: Path) -> None:
     folder = path.parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
-    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        reason = "it is a folder" if path.is_dir() else f"{folder} is not a folder that can be written"
-        raise BadInputError(f"{path}: cannot be written: {reason}")
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise BadInputError(f"{path}: cannot be written: {folder} is not a folder that can be written")
 
 
 def read_bytes(path: Path) -> bytes:

@@ -18,7 +18,7 @@ from deploy.compiling.fitting import limit_name, sram_limit
 from deploy.compiling.plausibility import check_numbers
 from deploy.compiling.vela_config import installed_config
 from deploy.errors import BadInputError
-from deploy.files import check_writable, replacing_folder
+from deploy.files import check_folder_writable, replacing_folder
 from deploy.tflite import NPU_OPERATOR, Model
 from deploy.tflite.arithmetic import float_operators, float_results, integer_operators, narrow_weights
 from deploy.tflite.signed import with_signature
@@ -197,16 +197,14 @@ def check_replaceable(build: Path) -> None:
     Raises:
         BadInputError: there is something that is not a build folder, or no folder can be made there.
     """
-    if not build.exists():
-        check_writable(build)
-        return
-    if not build.is_dir():
+    if build.exists() and not build.is_dir():
         raise BadInputError(f"{build}: exists and is not a folder", hints=["-o FOLDER"])
-    if any(build.iterdir()) and not (build / folder_layout.COMPILE_DOCUMENT).is_file():
+    if build.exists() and any(build.iterdir()) and not (build / folder_layout.COMPILE_DOCUMENT).is_file():
         raise BadInputError(
             f"{build}: holds other files and is no build folder; it will not be replaced",
             hints=["-o NEW_FOLDER", "or empty it first"],
         )
+    check_folder_writable(build)
 
 
 def _document(

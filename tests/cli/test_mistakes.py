@@ -68,6 +68,12 @@ def read_only(folder: Path) -> None:
     (folder / "closed").chmod(0o555)
 
 
+def closed_build(folder: Path) -> None:
+    """A build folder that nothing can take the place of."""
+    shutil.copytree(folder / "b", folder / "closed" / "b")
+    (folder / "closed").chmod(0o555)
+
+
 def archive(path: Path) -> None:
     """A zip archive with nothing of Keras' in it."""
     with zipfile.ZipFile(path, "w") as file:
@@ -259,6 +265,15 @@ MISTAKES = [
         ("closed/b: cannot be written",),
         never=("Keras",),
         arrange=lambda folder: (read_only(folder), archive(folder / "model.keras")),
+        before=AS_A_USER,
+    ),
+    Mistake(
+        "a build folder that cannot be replaced",
+        "compile model.keras --data test.npz --npu U55-128 -o closed/b",
+        2,
+        ("closed/b: cannot be written: closed is not a folder that can be written",),
+        never=("Keras",),
+        arrange=lambda folder: (closed_build(folder), archive(folder / "model.keras")),
         before=AS_A_USER,
     ),
     Mistake("no room", "verify b -q --json /dev/full", 2, ("No space left",)),
