@@ -6,6 +6,7 @@ them: ``ethos_u85_register_cs_generator.cpp`` beside it. What no compiled networ
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -52,6 +53,9 @@ _FUNCTIONS: dict[int, tuple[Function, str, str, int]] = {
 }
 _UBLOCKS = {0: (1, 1), 1: (1, 2), 2: (1, 4), 3: (2, 2), 4: (2, 4), 5: (4, 4)}
 """Bits 10:8 of ACC_FORMAT: height and width of the unit of work."""
+
+
+_ZERO_POINTS = {which: Cmd0[f"NPU_SET_{which}_ZERO_POINT"] for which in ("IFM", "IFM2", "OFM")}
 
 
 class _Storage(IntEnum):
@@ -118,13 +122,14 @@ class U85RegisterValues(RegisterValues):
     def __init__(self, design: U85Design) -> None:
         super().__init__()
         self.design = design
+        self._ublocks = design.ofm_ublocks
 
     # Feature maps
 
     def is_scalar(self, which: str) -> bool:
         """Whether an operand is the constant in OP_SCALAR."""
-        scalar = bool(self.u16(Cmd0[f"NPU_SET_{which}_BROADCAST"]) & 8)
-        precision = self.raw(Cmd0[f"NPU_SET_{which}_PRECISION"])[0]
+        scalar = bool(self.parameter(f"NPU_SET_{which}_BROADCAST") & 8)
+        precision = self._precision(which)
         if scalar is not (precision >> 14 == _Storage.NONE):
             raise StreamError(
                 "a scalar in memory, or a feature map nowhere", parameters={f"{which}_PRECISION": hex(precision)}
@@ -138,24 +143,26 @@ class U85RegisterValues(RegisterValues):
 
     def zero_point(self, which: str) -> int:
         """What is subtracted from an input, or added to an output."""
-        return self.s16(Cmd0[f"NPU_SET_{which}_ZERO_POINT"])
+        return self.s16(_ZERO_POINTS[which])
 
     def dtype(self, which: str, *, wide: bool = False) -> np.dtype[np.generic]:
         """The type of a feature map's elements; of 64 bits only where it is wide."""
-        code = Cmd0[f"NPU_SET_{which}_PRECISION"]
-        precision = self.raw(code)[0]
+        precision = self._precision(which)
         size = precision >> 1 & 3 if which == "OFM" else precision >> 2 & 3
         dtype = _DTYPES.get((size, precision & 1))
         if dtype is None or (dtype.itemsize == 8 and not wide):
             raise UnsupportedError(
                 f"{which} elements of {8 << size} bits",
-                parameters={code.name: hex(precision), "signed": precision & 1},
+                parameters={f"NPU_SET_{which}_PRECISION": hex(precision), "signed": precision & 1},
             )
         return dtype
 
+    def _precision(self, which: str) -> int:
+        return self.named(f"NPU_SET_{which}_PRECISION")[0]
+
     def feature_map(self, which: str, extents: Three, *, wide: bool = False) -> FeatureMap:
         """The feature map ``IFM``, ``IFM2`` or ``OFM`` of the given extents."""
-        dtype, precision = self.dtype(which, wide=wide), self.raw(Cmd0[f"NPU_SET_{which}_PRECISION"])[0]
+        dtype, precision = self.dtype(which, wide=wide), self._precision(which)
         zero_point, storage = self.zero_point(which), precision >> 14
         layout = precision >> 6 & 3
         if layout > 1 or storage == _Storage.TILES_3X1 or (storage == _Storage.NONE and which != "OFM"):
@@ -184,7 +191,7 @@ class U85RegisterValues(RegisterValues):
             zero_point=zero_point,
             dtype=dtype,
             bricks=False,
-            chain=self.u16(Cmd0[f"NPU_SET_{which}_REGION"], 7),
+            chain=self.parameter(f"NPU_SET_{which}_REGION", 7),
         )
 
     def input_map(self, which: str, extents: Three, *, wide: bool = False) -> FeatureMap:
@@ -194,7 +201,7 @@ class U85RegisterValues(RegisterValues):
     def ofm(self, *, wide: bool = False) -> FeatureMap:
         """The OFM; its extents, before it is transposed, are in registers."""
         found = self.feature_map("OFM", self.ofm_extents(), wide=wide)
-        precision = self.raw(Cmd0.NPU_SET_OFM_PRECISION)[0]
+        precision = self._precision("OFM")
         axes, reverse = _AXES.get(precision >> 11 & 7), precision >> 9 & 3
         if axes is None or (axes != _AXES[0]) + bool(reverse) + (found.chain is not None) > 1:
             raise UnsupportedError(
@@ -229,7 +236,7 @@ class U85RegisterValues(RegisterValues):
 
     def ofm_scale(self) -> Scale | None:
         """OFM_SCALE if OFM_PRECISION selects it; else channels have scales of their own."""
-        if not self.raw(Cmd0.NPU_SET_OFM_PRECISION)[0] & 1 << 8:
+        if not self._precision("OFM") & 1 << 8:
             return None
         bits, multiplier = self._scale(Cmd1.NPU_SET_OFM_SCALE)
         return Scale(multiplier, bits & 0x3F)
@@ -251,43 +258,54 @@ class U85RegisterValues(RegisterValues):
     def activation(self, ofm: FeatureMap) -> Activation:
         """ACTIVATION with its clamp."""
         bits = self.u16(Cmd0.NPU_SET_ACTIVATION)
-        number, table, clamped = bits & 0x1F, bits >> 5 & 7, not bits >> 12 & 1
-        function, index, result, table_bytes = Function.NONE, ofm.dtype.str, ofm.dtype.str, 0
-        if number:
-            if number not in _FUNCTIONS:
-                raise UnsupportedError("activation function", parameters={"NPU_SET_ACTIVATION": hex(bits)})
-            function, index, result, table_bytes = _FUNCTIONS[number]
-        if np.dtype(result) != ofm.dtype:
-            raise UnsupportedError(
-                "a table for another type than the OFM's",
-                parameters={"NPU_SET_ACTIVATION": hex(bits), "OFM": ofm.dtype},
-            )
-        dtype = np.dtype(index)
-        if dtype.itemsize >= 4 and ofm.zero_point:
-            raise UnsupportedError(
-                "an OFM of 32 bits or more with a zero point",
-                parameters={"NPU_SET_OFM_ZERO_POINT": ofm.zero_point},
-            )
-        minimum, maximum = limits(dtype)
-        if clamped:
-            if dtype.itemsize >= 4:
-                raise UnsupportedError("a clamp of 32 bits or more", parameters={"NPU_SET_ACTIVATION": hex(bits)})
-            minimum, maximum = (self.s16(Cmd0[f"NPU_SET_ACTIVATION_{end}"]) for end in ("MIN", "MAX"))
-        if minimum > maximum:
-            raise StreamError("the activation clamp is empty", parameters={"minimum": minimum, "maximum": maximum})
-        return Activation(
-            function=function,
-            slot=table * (table_bytes // TABLE_SLOT_BYTES),
-            minimum=minimum,
-            maximum=maximum,
-            index_dtype=dtype,
-        )
+        ends = (Cmd0.NPU_SET_ACTIVATION_MIN, Cmd0.NPU_SET_ACTIVATION_MAX)
+        clamp = None if bits >> 12 & 1 else (self.s16(ends[0]), self.s16(ends[1]))
+        return _activation(bits, clamp, ofm.dtype, ofm.zero_point)
 
     def accumulators(self) -> Accumulators:
         """ACC_FORMAT."""
-        bits = self.u16(Cmd0.NPU_SET_ACC_FORMAT)
-        width, start, shape = bits & 3, bits >> 4 & 3, _UBLOCKS.get(bits >> 8 & 7)
-        ublock = next((found for found in self.design.ofm_ublocks if found[:2] == shape), None)
-        if width > 1 or start > Start.IFM2 or ublock is None:
-            raise UnsupportedError("accumulator format", parameters={"NPU_SET_ACC_FORMAT": hex(bits)})
-        return Accumulators(48 if width else 32, Start(start), not bits >> 6 & 1, ublock)
+        return _accumulators(self.u16(Cmd0.NPU_SET_ACC_FORMAT), self._ublocks)
+
+
+@functools.lru_cache(maxsize=256)
+def _activation(
+    bits: int, clamp: tuple[int, int] | None, ofm: np.dtype[np.generic], zero_point: int
+) -> Activation:
+    """Of ACTIVATION's bits and what it clamps to, for an OFM's type and zero point."""
+    number, table = bits & 0x1F, bits >> 5 & 7
+    function, index, result, table_bytes = Function.NONE, ofm.str, ofm.str, 0
+    if number:
+        if number not in _FUNCTIONS:
+            raise UnsupportedError("activation function", parameters={"NPU_SET_ACTIVATION": hex(bits)})
+        function, index, result, table_bytes = _FUNCTIONS[number]
+    if np.dtype(result) != ofm:
+        raise UnsupportedError(
+            "a table for another type than the OFM's", parameters={"NPU_SET_ACTIVATION": hex(bits), "OFM": ofm}
+        )
+    dtype = np.dtype(index)
+    if dtype.itemsize >= 4 and zero_point:
+        raise UnsupportedError(
+            "an OFM of 32 bits or more with a zero point", parameters={"NPU_SET_OFM_ZERO_POINT": zero_point}
+        )
+    if clamp is not None and dtype.itemsize >= 4:
+        raise UnsupportedError("a clamp of 32 bits or more", parameters={"NPU_SET_ACTIVATION": hex(bits)})
+    minimum, maximum = limits(dtype) if clamp is None else clamp
+    if minimum > maximum:
+        raise StreamError("the activation clamp is empty", parameters={"minimum": minimum, "maximum": maximum})
+    return Activation(
+        function=function,
+        slot=table * (table_bytes // TABLE_SLOT_BYTES),
+        minimum=minimum,
+        maximum=maximum,
+        index_dtype=dtype,
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _accumulators(bits: int, ublocks: tuple[Three, ...]) -> Accumulators:
+    """Of ACC_FORMAT's bits, for an NPU with these units of work."""
+    width, start, shape = bits & 3, bits >> 4 & 3, _UBLOCKS.get(bits >> 8 & 7)
+    ublock = next((found for found in ublocks if found[:2] == shape), None)
+    if width > 1 or start > Start.IFM2 or ublock is None:
+        raise UnsupportedError("accumulator format", parameters={"NPU_SET_ACC_FORMAT": hex(bits)})
+    return Accumulators(48 if width else 32, Start(start), not bits >> 6 & 1, ublock)
