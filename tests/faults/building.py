@@ -317,7 +317,7 @@ def _(s: Sandbox) -> list[str]:
     return [*COMPILE[:-2], "target", "-q"]
 
 
-@compile_("the build folder's parent is read-only", 2, "Permission denied", process={})
+@compile_("the build folder's parent is read-only", 2, "not a folder that can be written", process={})
 def _(s: Sandbox) -> list[str]:
     s.build.parent.chmod(0o500)
     return COMPILE
