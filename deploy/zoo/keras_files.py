@@ -39,9 +39,16 @@ def check(path: Path, source: str) -> None:
     """Check, before Keras is imported, which takes long, that a ``.keras`` file is the archive that it should be.
 
     Raises:
-        BadInputError: it is none, or not all of one.
+        BadInputError: it is none, or not all of one, or cannot be read.
     """
-    if path.suffix.lower() == ".keras" and not zipfile.is_zipfile(path):
+    if path.suffix.lower() != ".keras":
+        return
+    try:
+        with path.open("rb") as file:  # of one that cannot be read zipfile says that it is none
+            whole = zipfile.is_zipfile(file)
+    except OSError as error:
+        raise BadInputError(f"{source}: cannot be read: {error.strerror}") from error
+    if not whole:
         raise _reason("it is no zip archive", source)
 
 

@@ -114,6 +114,15 @@ MISTAKES = [
         arrange=lambda folder: archive(folder / "model.keras"),
     ),
     Mistake(
+        "a Keras file that may not be read",
+        "quantize model.keras --data test.npz -o q.tflite",
+        2,
+        ("model.keras: cannot be read: Permission denied",),
+        never=("zip",),
+        arrange=lambda folder: (archive(folder / "model.keras"), (folder / "model.keras").chmod(0)),
+        before=AS_A_USER,
+    ),
+    Mistake(
         "calibration data that is not there, beside a model that takes long to load",
         "quantize model.keras --data gone.npz -o q.tflite",
         2,
