@@ -197,13 +197,14 @@ def check_replaceable(build: Path) -> None:
     Raises:
         BadInputError: there is something that is not a build folder, or no folder can be made there.
     """
-    if build.exists() and not build.is_dir():
+    if build.is_dir():
+        if any(build.iterdir()) and not (build / folder_layout.COMPILE_DOCUMENT).is_file():
+            raise BadInputError(
+                f"{build}: holds other files and is no build folder; it will not be replaced",
+                hints=["-o NEW_FOLDER", "or empty it first"],
+            )
+    elif build.exists():
         raise BadInputError(f"{build}: exists and is not a folder", hints=["-o FOLDER"])
-    if build.exists() and any(build.iterdir()) and not (build / folder_layout.COMPILE_DOCUMENT).is_file():
-        raise BadInputError(
-            f"{build}: holds other files and is no build folder; it will not be replaced",
-            hints=["-o NEW_FOLDER", "or empty it first"],
-        )
     check_folder_writable(build)
 
 

@@ -18,7 +18,7 @@ from deploy.errors import BadInputError
 from deploy.tflite.generated import DTYPE_NUMBERS, schema
 from deploy.tflite.model import Model, Quantization, Tensor
 from deploy.tflite.reading import damage_named, load
-from deploy.tflite.records import packed, unpacked
+from deploy.tflite.records import new_signature, packed, unpacked
 
 _LEGACY_CODES = 127
 """Codes up to here also stand in the field that older readers look at."""
@@ -251,7 +251,8 @@ class _Writer:
             model.signatureDefs = [self._signature(record) for record in self._read.signatureDefs or []]
             model.metadata = [self._metadata(record) for record in self._read.metadata or []]
         if inputs is not None and outputs is not None:
-            model.signatureDefs = [self._new_signature(inputs, outputs)]
+            ends = ({name: self._position[index] for name, index in each.items()} for each in (inputs, outputs))
+            model.signatureDefs = [new_signature(*ends)]
         model.buffers, model.operatorCodes = self._buffers, self._codes
         return packed(model)
 
@@ -329,20 +330,6 @@ class _Writer:
 
         signature = copy.copy(record)
         signature.inputs, signature.outputs = entries(record.inputs), entries(record.outputs)
-        return signature
-
-    def _new_signature(self, inputs: dict[str, int], outputs: dict[str, int]) -> Any:
-        def entries(named: dict[str, int]) -> list[Any]:
-            listed = []
-            for name, index in named.items():
-                entry = self._schema.TensorMapT()
-                entry.name, entry.tensorIndex = name, self._position[index]
-                listed.append(entry)
-            return listed
-
-        signature = self._schema.SignatureDefT()
-        signature.signatureKey, signature.subgraphIndex = "serving_default", 0
-        signature.inputs, signature.outputs = entries(inputs), entries(outputs)
         return signature
 
     def _metadata(self, record: Any) -> Any:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 from deploy.tflite.generated import schema
 from deploy.tflite.model import Model, Operator
 from deploy.tflite.reading import damage_named
+
+ACTIVATION_RANGES = {0: (-math.inf, math.inf), 1: (0.0, math.inf), 2: (-1.0, 1.0), 3: (0.0, 6.0)}
+"""TFLite's ``ActivationFunctionType`` -> the range that it leaves: NONE, RELU, RELU_N1_TO_1, RELU6."""
 
 _LARGEST = 65_536
 _WINDOWED = frozenset(["CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "AVERAGE_POOL_2D", "MAX_POOL_2D"])

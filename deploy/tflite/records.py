@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from deploy.tflite.generated import IDENTIFIER, schema
@@ -25,6 +26,23 @@ def packed(model: Any) -> bytes:
     builder = Builder(1 << 16)
     builder.Finish(model.Pack(builder), IDENTIFIER)
     return bytes(builder.Output())
+
+
+def new_signature(inputs: Mapping[str, int], outputs: Mapping[str, int]) -> Any:
+    """The ``SignatureDefT`` of the first subgraph that calls tensors by these names."""
+    signature = schema().SignatureDefT()
+    signature.signatureKey, signature.subgraphIndex = "serving_default", 0
+    signature.inputs, signature.outputs = _entries(inputs), _entries(outputs)
+    return signature
+
+
+def _entries(named: Mapping[str, int]) -> list[Any]:
+    entries = []
+    for name, index in named.items():
+        entry = schema().TensorMapT()
+        entry.name, entry.tensorIndex = name, index
+        entries.append(entry)
+    return entries
 
 
 def text_of(value: bytes | str | None) -> str:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from deploy.tflite.generated import schema
 from deploy.tflite.model import Model
 from deploy.tflite.reading import load
-from deploy.tflite.records import packed, unpacked
+from deploy.tflite.records import new_signature, packed, unpacked
 
 
 def with_signature(model: Model) -> Model:
@@ -17,17 +15,10 @@ def with_signature(model: Model) -> Model:
     Args:
         model: without a signature.
     """
-    record, signature = unpacked(model.content), schema().SignatureDefT()
-    signature.signatureKey, signature.subgraphIndex = "serving_default", 0
-    signature.inputs, signature.outputs = _entries(model.input_names()), _entries(model.output_names())
-    record.signatureDefs = [signature]
+    record = unpacked(model.content)
+    record.signatureDefs = [new_signature(_by_name(model.input_names()), _by_name(model.output_names()))]
     return load(packed(record))
 
 
-def _entries(names: Mapping[int, str]) -> list[Any]:
-    entries = []
-    for index, name in names.items():
-        entry = schema().TensorMapT()
-        entry.name, entry.tensorIndex = name, index
-        entries.append(entry)
-    return entries
+def _by_name(names: Mapping[int, str]) -> dict[str, int]:
+    return {name: index for index, name in names.items()}

@@ -20,8 +20,8 @@ from deploy.npu.errors import NpuError
 from deploy.npu.program import Program
 from deploy.npu.regions import CONSTANTS
 from deploy.npu.stream.convolution import ConvolutionOperation
-from deploy.npu.stream.dma import Transfer, origin_of
 from deploy.npu.stream.operations import AddressRange
+from deploy.npu.stream.origins import with_origins
 from deploy.npu.weights.unpacked import ChannelScales, Streams
 from deploy.tflite import Model, Operator
 from deploy.tflite.compiled import npu_operators
@@ -125,18 +125,15 @@ def _scheduled(
     found: dict[tuple[int, int], tuple[Operator, dict[tuple[AddressRange, ...], _Slice]]] = {}
     for stream, (program, step) in enumerate(zip(programs, npu_operators(compiled), strict=True)):
         constants = np.zeros(0, np.uint8) if step.constants.data is None else step.constants.data
-        moved: list[tuple[AddressRange, AddressRange]] = []
-        for operation in program.operations:
-            if isinstance(operation, Transfer) and (ends := operation.moved) is not None:
-                moved.append(ends)
-            if not isinstance(operation, ConvolutionOperation) or not operation.finishes:
+        for operation, streams in with_origins(program.operations):
+            if not operation.finishes:
                 continue
             scheduled = database.commands.get((stream, operation.offset))
             if scheduled is None or scheduled.source is None or scheduled.source >= len(source.operators):
                 continue
             operator = source.operators[scheduled.source]
             if operator.code in CONVOLUTIONS:
-                ranges = tuple(origin_of(part, moved) for part in operation.scales)
+                ranges = streams[len(operation.weights) :]
                 unpack = program.architecture.instruction_set.kind_of(operation).scales
                 slices = found.setdefault((stream, scheduled.number), (operator, {}))[1]
                 slices.setdefault(ranges, _Slice(operation, ranges, constants, unpack))

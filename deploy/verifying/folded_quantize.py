@@ -12,12 +12,8 @@ from collections.abc import Mapping, Sequence
 
 from deploy.npu.stream.operations import BlockOperation, Function
 from deploy.tflite import Model, Operator
-from deploy.tflite.options import options_of
-
-_SHAPING = frozenset(["RESHAPE", "SQUEEZE", "EXPAND_DIMS"])
-
-_ACTIVATIONS = {0: (-math.inf, math.inf), 1: (0.0, math.inf), 2: (-1.0, 1.0), 3: (0.0, 6.0)}
-"""TFLite's ``ActivationFunctionType`` -> the range that it leaves: NONE, RELU, RELU_N1_TO_1, RELU6."""
+from deploy.tflite.options import ACTIVATION_RANGES, options_of
+from deploy.verifying.layer_capture import KEEPING_ORDER
 
 _LIMITS = {"int8": (-128, 127), "uint8": (0, 255)}
 
@@ -98,7 +94,7 @@ def _computing(tensor: int, source: Model) -> Operator | None:
     """The operator that computes the elements of a tensor: one that only shapes them anew becomes no commands."""
     for operator in reversed(source.operators):
         if tensor in operator.outputs:
-            if operator.code not in _SHAPING or not operator.inputs:
+            if operator.code not in KEEPING_ORDER or not operator.inputs:
                 return operator
             tensor = operator.inputs[0]
     return None
@@ -108,7 +104,7 @@ def _range(operator: Operator, source: Model) -> tuple[float, float]:
     """What an operator with an int8 output can compute, in its output's integers."""
     quantization = source.tensors[operator.outputs[0]].quantization
     options = options_of(source, operator)
-    low, high = _ACTIVATIONS.get(getattr(options, "fusedActivationFunction", 0), _ACTIVATIONS[0])
+    low, high = ACTIVATION_RANGES.get(getattr(options, "fusedActivationFunction", 0), ACTIVATION_RANGES[0])
     if quantization is None:
         return -128, 127
     scale, zero_point = quantization.scales[0], quantization.zero_points[0]

@@ -25,7 +25,8 @@ from deploy.npu.execution.memory import Memory
 from deploy.npu.stream.operations import BRICK, BlockOperation, FeatureMap, Operation
 from deploy.tflite import Model, Tensor
 
-_KEEPING_ORDER = frozenset(["RESHAPE", "SQUEEZE", "EXPAND_DIMS"])
+KEEPING_ORDER = frozenset(["RESHAPE", "SQUEEZE", "EXPAND_DIMS"])
+"""Operators that only shape elements anew: they become no commands."""
 _PREPARED = "/Transpose"
 """What Vela adds to the name of a product's second operand where it has to transpose it."""
 
@@ -126,7 +127,7 @@ class LayerCapture:
         """
         same = {tensor.index}
         for operator in self.source.operators:
-            if operator.code in _KEEPING_ORDER and not same.isdisjoint(operator.inputs[:1]):
+            if operator.code in KEEPING_ORDER and not same.isdisjoint(operator.inputs[:1]):
                 same.update(operator.outputs)
         named = {other.index for other in self.source.tensors if other.name == scheduled.name}
         if not named and scheduled.name == f"{tensor.name}{_PREPARED}":

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from deploy.npu.weights.unpacked import ChannelScales
 from deploy.tflite import Model, Operator, Tensor
+from deploy.tflite.generated import DTYPE_NUMBERS
 from deploy.tflite.options import options_of
 from deploy.verifying.fixed_point import constant, zero_point_of
 
@@ -20,8 +21,6 @@ CONVOLUTIONS = frozenset(["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TR
 """Operators of which Vela makes convolutions of the same channels."""
 
 _DTYPES = ("int8", "uint8", "int16")
-_INT32 = 2
-"""TFLite's ``TensorType``."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ def _has_wide_sums(bias: Tensor | None, operator: Operator, source: Model) -> bo
     """Whether the kernels of int16 add up in 64 bits: the type of the bias says it, or an option without one."""
     if bias is not None:
         return bias.dtype == "int64"
-    return bool(getattr(options_of(source, operator), "quantizedBiasType", 0) != _INT32)
+    return bool(getattr(options_of(source, operator), "quantizedBiasType", 0) != DTYPE_NUMBERS["int32"])
 
 
 def _fixed_point(factors: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deploy.tflite import Model, Operator, Tensor
-from deploy.tflite.options import options_of
+from deploy.tflite.options import ACTIVATION_RANGES, options_of
 from deploy.verifying import integer_arithmetic, lstm_arithmetic
 from deploy.verifying.fixed_point import (
     constant,
@@ -164,22 +164,13 @@ def _limits(operator: Operator, source: Model, output: Tensor) -> tuple[int, int
     """What the type of an output and the activation fused into its operator leave."""
     limits = np.iinfo(np.dtype(output.dtype))
     function = getattr(options_of(source, operator), "fusedActivationFunction", 0)
-    low, high = _ACTIVATIONS[function]
+    low, high = ACTIVATION_RANGES[function]
     scale, zero = scales_of(output)[0], zero_point_of(output)
 
     def quantized(value: float) -> int:
         return zero + math.floor(abs(value) / scale + 0.5) * (1 if value >= 0 else -1)
 
     return (
-        int(limits.min) if low is None else max(int(limits.min), quantized(low)),
-        int(limits.max) if high is None else min(int(limits.max), quantized(high)),
+        int(limits.min) if math.isinf(low) else max(int(limits.min), quantized(low)),
+        int(limits.max) if math.isinf(high) else min(int(limits.max), quantized(high)),
     )
-
-
-_ACTIVATIONS: dict[int, tuple[float | None, float | None]] = {
-    0: (None, None),
-    1: (0.0, None),
-    2: (-1.0, 1.0),
-    3: (0.0, 6.0),
-}
-"""TFLite's ``ActivationFunctionType`` -> the range that it leaves: NONE, RELU, RELU_N1_TO_1, RELU6."""

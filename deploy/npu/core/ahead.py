@@ -30,8 +30,8 @@ from deploy.npu.execution.memory import Memory
 from deploy.npu.execution.workspace import Key, Packed, Workspace, key_of, lasting
 from deploy.npu.instruction_set import InstructionSet
 from deploy.npu.stream.convolution import ConvolutionOperation
-from deploy.npu.stream.dma import Transfer, origin_of
 from deploy.npu.stream.operations import AddressRange, Operation
+from deploy.npu.stream.origins import with_origins
 from deploy.npu.weights.unpacked import Streams
 
 _WORTH_A_THREAD = 1 << 17
@@ -166,19 +166,13 @@ def _pack(
 
 def _jobs(operations: Sequence[Operation], instructions: InstructionSet, memory: Memory) -> list[_Job]:
     jobs: list[_Job] = []
-    moved: list[tuple[AddressRange, AddressRange]] = []
-    for operation in operations:
-        if isinstance(operation, Transfer):
-            if (ends := operation.moved) is not None:
-                moved.append(ends)
-        elif isinstance(operation, ConvolutionOperation):
-            pack = instructions.kind_of(operation).pack
-            ranges = tuple(origin_of(stream, moved) for stream in operation.streams)
-            parts = [_constant(part, memory) for part in ranges]
-            streams = [part for part in parts if part is not None]
-            if pack is not None and streams and len(streams) == len(parts):
-                count = len(operation.weights)
-                jobs.append(_Job(operation, pack, streams[:count], streams[count:], ranges))
+    for operation, ranges in with_origins(operations):
+        pack = instructions.kind_of(operation).pack
+        parts = [_constant(part, memory) for part in ranges]
+        streams = [part for part in parts if part is not None]
+        if pack is not None and streams and len(streams) == len(parts):
+            count = len(operation.weights)
+            jobs.append(_Job(operation, pack, streams[:count], streams[count:], ranges))
     return jobs
 
 

@@ -53,8 +53,6 @@ _FUNCTIONS: dict[int, tuple[Function, str, str, int]] = {
 }
 _UBLOCKS = {0: (1, 1), 1: (1, 2), 2: (1, 4), 3: (2, 2), 4: (2, 4), 5: (4, 4)}
 """Bits 10:8 of ACC_FORMAT: height and width of the unit of work."""
-
-
 _ZERO_POINTS = {which: Cmd0[f"NPU_SET_{which}_ZERO_POINT"] for which in ("IFM", "IFM2", "OFM")}
 
 
@@ -258,8 +256,9 @@ class U85RegisterValues(RegisterValues):
     def activation(self, ofm: FeatureMap) -> Activation:
         """ACTIVATION with its clamp."""
         bits = self.u16(Cmd0.NPU_SET_ACTIVATION)
-        ends = (Cmd0.NPU_SET_ACTIVATION_MIN, Cmd0.NPU_SET_ACTIVATION_MAX)
-        clamp = None if bits >> 12 & 1 else (self.s16(ends[0]), self.s16(ends[1]))
+        clamp = None
+        if not bits >> 12 & 1:
+            clamp = self.s16(Cmd0.NPU_SET_ACTIVATION_MIN), self.s16(Cmd0.NPU_SET_ACTIVATION_MAX)
         return _activation(bits, clamp, ofm.dtype, ofm.zero_point)
 
     def accumulators(self) -> Accumulators:
